@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <variant>
+
+#include "core/common/time.h"
+
+namespace idtrail {
+
+enum class CgroupId : std::uint64_t {};
+
+/// What a file is, whatever path led to it (include/idtrail/events.h: struct file_id).
+struct FileId {
+  std::uint64_t inode = 0;
+  std::uint32_t device = 0;
+  std::uint32_t generation = 0;
+  bool operator==(const FileId&) const = default;
+};
+
+/// Process ids are reused, so a process is (tgid, start time).
+struct ProcessKey {
+  std::uint32_t tgid = 0;
+  BootTime started{};
+  bool operator==(const ProcessKey&) const = default;
+};
+
+struct CgroupChanged {
+  CgroupId id{};
+  CgroupId parent{};
+  bool removed = false;
+  std::string_view path;  // below the hierarchy's root; empty when removed
+};
+
+struct MountChanged {
+  std::uint32_t device = 0;
+  bool gone = false;
+};
+
+struct Exec {
+  FileId exe;
+  ProcessKey parent;
+  std::uint32_t uid = 0;
+  std::uint32_t flags = 0;     // enum exec_flag
+  std::string_view path;       // of the executable, as the kernel resolved it
+  std::string_view filename;   // as it was asked for; the script where flags say so
+  std::string_view cwd;
+  std::string_view arguments;  // NUL between arguments, none at the end; redacted
+};
+
+struct Fork {
+  ProcessKey child;
+  CgroupId child_cgroup{};
+};
+
+struct Exit {
+  std::int32_t code = 0;  // as wait(2) reports it
+};
+
+struct CredentialRead {
+  FileId file;
+  FileId exe;
+  ProcessKey parent;
+  std::uint32_t open_flags = 0;
+  std::uint32_t flags = 0;  // enum credential_flag
+  std::uint32_t volume_generation = 0;
+  std::string_view name;  // last path component
+  std::string_view dir;   // the component before it; empty at the volume's root
+};
+
+struct Connect {
+  FileId exe;
+  ProcessKey parent;
+  std::int32_t result = 0;  // 0 or a negative errno
+  std::uint32_t flags = 0;  // enum connect_flag
+  std::array<std::uint8_t, 16> destination{};  // network order, IPv4 in the first four
+  std::array<std::uint8_t, 16> source{};
+  std::uint16_t destination_port = 0;  // host order
+  std::uint16_t source_port = 0;
+  std::uint16_t family = 0;
+  std::uint16_t protocol = 0;
+};
+
+using EventBody =
+    std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead, Connect>;
+
+/// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
+struct Event {
+  BootTime at{};
+  CgroupId cgroup{};
+  ProcessKey process;
+  std::uint32_t tid = 0;
+  std::uint32_t sequence = 0;
+  std::uint16_t cpu = 0;
+  std::uint16_t kind = 0;  // enum event_kind
+  EventBody body;
+};
+
+}  // namespace idtrail
+
+template <>
+struct std::hash<idtrail::ProcessKey> {
+  std::size_t operator()(const idtrail::ProcessKey& key) const noexcept {
+    const auto started = static_cast<std::uint64_t>(key.started.time_since_epoch().count());
+    return (started ^ (std::uint64_t{key.tgid} << 40U)) * 0x9E3779B97F4A7C15ULL;
+  }
+};

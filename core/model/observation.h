@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/model/event.h"
+#include "core/model/identity.h"
+#include "core/model/subject.h"
+
+namespace idtrail {
+
+/// A credential file as the pipeline knows it: by volume, not by the path that was opened.
+struct Credential {
+  std::string kind;    // service-account-token, secret, csi
+  std::string volume;  // kube-api-access-x7k2p
+  std::string file;    // name in the volume, whatever `..data` directory it lies in
+  std::string namespace_name;  // of the pod that owns the volume; kUnknown where not stated
+  std::string pod_name;
+  std::string pod_uid;
+  std::string service_account = kUnknown;
+  std::string token_id;  // the JTI. The token itself is never kept.
+  bool sensitive = true;  // false for ca.crt and namespace of a projected volume
+};
+
+/// Who did it. The pointers live at least until the pipeline has finished with the observation.
+struct Who {
+  const Identity* identity = nullptr;  // null: unresolved, or an event without an actor
+  const Instance* instance = nullptr;
+  std::uint64_t identity_id = 0;
+  const Subject* subject = nullptr;
+  ProcessKey process;
+  ProcessKey tree;  // root of the process tree below the container's first process
+  bool unresolved = false;  // the deadline passed before its container was known
+};
+
+enum class Family : std::uint8_t { kNone, kExec, kCredential, kDestination, kEntry };
+const char* family_name(Family family);
+
+enum class BaselineState : std::uint8_t { kCold, kLearning, kReady };
+const char* state_name(BaselineState state);
+
+/// How the behaviour relates to what is normal for the identity.
+struct Novelty {
+  Family family = Family::kNone;  // kNone: this event takes no part in a baseline
+  BaselineState state = BaselineState::kCold;
+  bool known = false;    // the baseline holds it
+  bool learned = false;  // this observation put it there
+  /// The acting tree is an exec session of a person or a tool: it entered the container, is not
+  /// its first process, and its command is no learned exec probe. Never learned from.
+  bool session = false;
+  std::uint64_t behaviour = 0;  // hash of (family, subject, object)
+};
+
+/// An event with identity and novelty: what travels down the line.
+struct Observation {
+  Event event;
+  Who who;
+  Novelty novelty;
+  const Credential* credential = nullptr;  // of a CredentialRead, where its volume is known
+};
+
+}  // namespace idtrail
