@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+# idtrail_unit_test(name SOURCES file... LIBS target...): one GoogleTest program, every test of it
+# registered with CTest under the label unit. No root, no network, seconds in all.
+function(idtrail_unit_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LIBS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE idtrail_options ${ARG_LIBS} GTest::gtest_main GTest::gmock)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin/tests)
+  target_compile_definitions(${name} PRIVATE IDTRAIL_TEST_DATA="${CMAKE_SOURCE_DIR}/tests")
+  gtest_discover_tests(${name} TEST_PREFIX "${name}." PROPERTIES LABELS unit DISCOVERY_TIMEOUT 60)
+endfunction()
