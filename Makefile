@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+# A short list of verbs over the presets; `make help` lists them.
+SHELL := /bin/bash
+KERNEL ?= 6.1
+CMD ?= uname -a
+RUN ?= auto
+KEEP ?= 0
+# One compiler cache serves every checkout and preset.
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+export CCACHE_SLOPPINESS := pch_defines,time_macros
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
+export CTEST_PARALLEL_LEVEL ?= $(shell nproc)
+
+.PHONY: help setup build dev run test unit asan tsan lint fuzz vm bench clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## install what the build and the tests need (root)
+	@tools/setup
+
+build: setup ## the programs, in build/release/bin
+	cmake --preset release -DIDTRAIL_TESTS=OFF && cmake --build --preset release
+
+dev: setup
+	cmake --preset dev && cmake --build --preset dev
+
+run: setup ## the main job on real containers: RUN=vm|host, KEEP=1 stays up
+	@tools/run --where $(RUN) --keep $(KEEP)
+
+test: setup ## everything that CI runs
+	@tools/test
+
+unit: dev ## the unit tests alone
+	ctest --preset dev -L unit
+
+asan tsan: setup ## the unit tests under ASan+UBSan or TSan
+	cmake --preset $@ && cmake --build --preset $@ && ctest --preset $@
+
+lint: dev ## formatting, clang-tidy, forbidden includes and words
+	@tools/lint
+
+fuzz: setup ## every fuzz target for FUZZ_SECONDS (60) each
+	@tools/fuzz
+
+vm: setup ## run CMD in Debian's kernel KERNEL=5.10|6.1|6.12|7.x
+	@tests/vm/run --kernel $(KERNEL) -- "$(CMD)"
+
+bench: setup ## budgets: writes out/bench/results.json
+	@tools/bench
+
+clean: ## remove build/ and out/
+	rm -rf build out
