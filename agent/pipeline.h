@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "agent/counters.h"
-#include "agent/look_up.h"
+#include "agent/identity/look_up.h"
 #include "core/baseline/baselines.h"
 #include "idtrail/idtrail.pb.h"
 #include "idtrail/recording.pb.h"
