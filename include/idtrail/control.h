@@ -10,7 +10,7 @@
 /* Map `control`, one entry. */
 struct control {
 	__u32 agent_tgid; /* our own acts are not reported */
-	__u32 reserved;
+	__u32 host_mntns; /* inode of the first process's mount namespace; 0 where it cannot be seen */
 };
 IDTRAIL_ASSERT_SIZE(struct control, 8);
 
@@ -19,11 +19,19 @@ enum volume_kind {
 	VOLUME_CREDENTIAL = 2, /* projected, secret or CSI volume: every read is reported */
 };
 
-/* Map `volumes`: device -> verdict. A device without an entry is unknown and its opens are sent.
- * The mount probe deletes the entry when the superblock comes or goes. */
+#define VOLUMES_MAX 4096 /* devices with a verdict, and with a generation */
+
+/* Map `generations`: device -> __u32, written by the mount probe when a tmpfs superblock comes and
+ * removed when it goes. No entry is generation 0: the superblock is older than the probe.
+ *
+ * Map `volumes`: device -> verdict. It counts while its generation is the device's, so a verdict
+ * that was found for the former owner of a reused device number never applies; a device without one
+ * is unknown and its opens are sent. The mount probe deletes the entry when the superblock comes or
+ * goes. Mount and credential records carry the generation; where there was neither, user space reads
+ * it from `generations` before it looks at the mount. */
 struct volume_verdict {
 	__u32 kind; /* enum volume_kind */
-	__u32 generation; /* the writer's counter, handed back in credential records */
+	__u32 generation; /* of the superblock that it was found for */
 };
 IDTRAIL_ASSERT_SIZE(struct volume_verdict, 8);
 

@@ -80,13 +80,13 @@ struct mount_payload {
 	__u32 device;
 	__u32 op; /* enum mount_op */
 	__u32 magic; /* s_magic */
-	__u32 reserved;
+	__u32 generation; /* of the device, from now on: control.h; 0 when gone */
 };
 IDTRAIL_ASSERT_SIZE(struct mount_payload, 16);
 
 enum exec_flag {
 	EXEC_SCRIPT = 1 << 0, /* filename is a script; exe is its interpreter */
-	EXEC_MEMFD = 1 << 1, /* exe has no name in any file system: memfd_create */
+	EXEC_MEMFD = 1 << 1, /* exe never had a name in any file system: memfd_create; then not the next four */
 	EXEC_UPPER = 1 << 2, /* exe lies on the upper layer of an overlay: written after the image */
 	EXEC_OVERLAY = 1 << 3, /* exe lies on an overlay */
 	EXEC_DELETED = 1 << 4, /* exe has no name left */
@@ -142,7 +142,7 @@ struct credential_payload {
 	__u32 parent_tgid;
 	__u32 open_flags; /* f_flags */
 	__u32 flags; /* enum credential_flag */
-	__u32 volume_generation; /* of the verdict that applied: control.h */
+	__u32 volume_generation; /* of the device: a verdict for it must carry it (control.h) */
 	char name[EVENT_NAME_MAX]; /* last component, cut and NUL-terminated */
 	char dir[EVENT_NAME_MAX]; /* the component before it; empty at the volume's root */
 };

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/kernel/probe.h"
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <iterator>
+
+#include "agent/kernel/libbpf_log.h"
+#include "bpf/skeleton/all.h"
+
+namespace idtrail {
+namespace {
+
+constexpr std::uint32_t kLogStatistics = 4;  // BPF_LOG_STATS: errors and totals, no trace
+constexpr std::size_t kLogBytes = 16384;
+constexpr std::size_t kErrorBytes = 600;
+
+constexpr ProbeSpec kProbes[] = {
+#define PROBE(name, kind, summary) {#name, kind, name##_bpf__elf_bytes},
+#include "idtrail/probes.def"
+#undef PROBE
+};
+
+std::string way_of(const bpf_program* program) {
+  const std::string name = bpf_program__name(program);
+  return name.substr(name.rfind('_') + 1);
+}
+
+const char* hook_of(const bpf_program* program) {
+  const char* section = bpf_program__section_name(program);
+  return *section == '?' ? section + 1 : section;
+}
+
+std::vector<std::string> ways_of(bpf_object& object) {
+  std::vector<std::string> ways;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, &object) {
+    if (ways.empty() || ways.back() != way_of(program)) ways.push_back(way_of(program));
+  }
+  return ways;
+}
+
+Result<BpfObject> open_object(const ProbeSpec& spec) {
+  const LibbpfLog log;
+  std::size_t size = 0;
+  const void* elf = spec.elf(&size);
+  BpfObject object(bpf_object__open_mem(elf, size, nullptr));
+  if (!object) {
+    return Error{Errc::kInternal, fmt::format("open probe {}: {}", spec.name, log.text())};
+  }
+  return object;
+}
+
+/// One program of the way that is being tried, with the verifier's words on it.
+struct Candidate {
+  bpf_program* program;
+  std::array<char, kLogBytes> log{};
+};
+
+std::uint32_t insns_walked(const Candidate& candidate) {
+  static constexpr std::string_view kMark = "processed ";
+  const std::string_view text(candidate.log.data());
+  const std::size_t at = text.rfind(kMark);
+  std::uint32_t count = 0;
+  if (at == std::string_view::npos) return count;
+  std::from_chars(text.data() + at + kMark.size(), text.data() + text.size(), count);
+  return count;
+}
+
+std::vector<Candidate> choose(bpf_object& object, const std::string& way) {
+  std::vector<Candidate> chosen;
+  bpf_program* program = nullptr;
+  bpf_object__for_each_program(program, &object) {
+    const bool wanted = way_of(program) == way;
+    bpf_program__set_autoload(program, wanted);
+    if (wanted) chosen.push_back({.program = program});
+  }
+  for (Candidate& candidate : chosen) {
+    bpf_program__set_log_level(candidate.program, kLogStatistics);
+    bpf_program__set_log_buf(candidate.program, candidate.log.data(), candidate.log.size());
+  }
+  return chosen;
+}
+
+std::string hooks_of(const std::vector<Candidate>& chosen) {
+  std::string hooks;
+  for (const Candidate& candidate : chosen) {
+    if (!hooks.empty()) hooks += " + ";
+    hooks += hook_of(candidate.program);
+  }
+  return hooks;
+}
+
+Error refusal(const std::vector<Candidate>& chosen, int error, const LibbpfLog& log) {
+  std::string why = log.text();
+  for (const Candidate& candidate : chosen) {
+    const std::string said = one_line(candidate.log.data(), kErrorBytes);
+    if (!said.empty()) why += fmt::format(" [verifier on {}: {}]", hook_of(candidate.program), said);
+  }
+  return {Errc::kUnsupported, fmt::format("{}: {}: {}", hooks_of(chosen), std::strerror(error), why)};
+}
+
+}  // namespace
+
+std::span<const ProbeSpec> probe_specs() { return kProbes; }
+
+Result<Probe> Probe::load_way(const ProbeSpec& spec, const std::string& way,
+                              const SharedMaps& maps) {
+  Result<BpfObject> object = open_object(spec);
+  if (!object) return object.error();
+  const LibbpfLog log;
+  Probe probe;
+  probe.object_ = std::move(*object);
+  std::vector<Candidate> chosen = choose(*probe.object_, way);
+  if (auto lent = maps.lend_to(*probe.object_); !lent) return lent.error();
+  if (const int error = bpf_object__load(probe.object_.get()); error != 0) {
+    return refusal(chosen, -error, log);
+  }
+  for (const Candidate& candidate : chosen) {
+    BpfLink link(bpf_program__attach(candidate.program));
+    if (!link) return refusal(chosen, errno, log);
+    probe.links_.push_back(std::move(link));
+    probe.program_fds_.push_back(bpf_program__fd(candidate.program));
+    probe.verified_insns_ = std::max(probe.verified_insns_, insns_walked(candidate));
+    bpf_program__set_log_buf(candidate.program, nullptr, 0);
+  }
+  probe.hook_ = hooks_of(chosen);
+  return probe;
+}
+
+Result<Probe> Probe::load(const ProbeSpec& spec, const SharedMaps& maps,
+                          std::span<const std::string> avoid) {
+  Result<BpfObject> object = open_object(spec);
+  if (!object) return object.error();
+  std::string refusals;
+  for (const std::string& way : ways_of(**object)) {
+    if (!refusals.empty()) refusals += " | ";
+    if (std::ranges::find(avoid, fmt::format("{}/{}", spec.name, way)) != avoid.end()) {
+      refusals += fmt::format("{}: switched off by the settings", way);
+      continue;
+    }
+    Result<Probe> probe = load_way(spec, way, maps);
+    if (probe) return probe;
+    refusals += probe.error().message;
+  }
+  return Error{Errc::kUnsupported, fmt::format("attach probe {}: {}", spec.name, refusals)};
+}
+
+std::uint64_t Probe::missed_runs() const {
+  std::uint64_t missed = 0;
+  for (const int fd : program_fds_) {
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(fd, &info, &size) == 0) missed += info.recursion_misses;
+  }
+  return missed;
+}
+
+}  // namespace idtrail

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where the file that runs comes from. */
+#ifndef IDTRAIL_BPF_EXEC_FILE_H
+#define IDTRAIL_BPF_EXEC_FILE_H
+
+#include "bpf/lib/kernel.h"
+#include "idtrail/events.h"
+
+/* overlayfs is a module, so its types are not in vmlinux BTF. struct ovl_inode has carried
+ * `struct inode vfs_inode; struct dentry *__upperdentry;` next to each other since 4.13. */
+static __always_inline bool on_upper_layer(const struct inode *overlay_inode)
+{
+	const void *upper = NULL;
+
+	bpf_probe_read_kernel(&upper, sizeof(upper),
+			      (const void *)overlay_inode + bpf_core_type_size(struct inode));
+	return upper;
+}
+
+static __always_inline bool has_no_name(const struct inode *inode, const struct dentry *dentry)
+{
+	return !BPF_CORE_READ(inode, i_nlink) || !BPF_CORE_READ(dentry, d_hash.pprev);
+}
+
+static __always_inline __u32 exec_file_flags(const struct file *exe)
+{
+	const struct inode *inode = BPF_CORE_READ(exe, f_inode);
+	const struct super_block *sb = BPF_CORE_READ(inode, i_sb);
+	unsigned long magic = BPF_CORE_READ(sb, s_magic);
+	__u32 flags = 0;
+
+	if (BPF_CORE_READ(sb, s_flags) & SB_KERNMOUNT)
+		return EXEC_MEMFD;
+	if (has_no_name(inode, BPF_CORE_READ(exe, f_path.dentry)))
+		flags |= EXEC_DELETED;
+	if (magic == TMPFS_MAGIC)
+		flags |= EXEC_TMPFS;
+	if (magic == OVERLAYFS_MAGIC)
+		flags |= on_upper_layer(inode) ? EXEC_OVERLAY | EXEC_UPPER : EXEC_OVERLAY;
+	return flags;
+}
+
+#endif /* IDTRAIL_BPF_EXEC_FILE_H */

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The maps that all probes share. bpf/shared.bpf.c creates them, before and whatever probe loads;
+ * the loader hands them to every other object by name.
+ */
+#ifndef IDTRAIL_BPF_MAPS_H
+#define IDTRAIL_BPF_MAPS_H
+
+#include "bpf/lib/kernel.h"
+#include "idtrail/control.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20); /* bytes; the loader sets it */
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, EVENT_KINDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} drops SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} sequence SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct control);
+} control SEC(".maps");
+
+/* Preallocated: a kprobe twin must not allocate. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, VOLUMES_MAX);
+	__type(key, __u32);
+	__type(value, struct volume_verdict);
+} volumes SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, VOLUMES_MAX);
+	__type(key, __u32);
+	__type(value, __u32);
+} generations SEC(".maps");
+
+#endif /* IDTRAIL_BPF_MAPS_H */

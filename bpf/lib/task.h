@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What we tell of the process that acts. */
+#ifndef IDTRAIL_BPF_TASK_H
+#define IDTRAIL_BPF_TASK_H
+
+#include "bpf/lib/maps.h"
+
+/* bpf_get_current_task_btf() came with 5.11. */
+static __always_inline const struct task_struct *current_task(void)
+{
+	return (const struct task_struct *)bpf_get_current_task();
+}
+
+static __always_inline const struct control *control_of_agent(void)
+{
+	__u32 first = 0;
+
+	return bpf_map_lookup_elem(&control, &first);
+}
+
+static __always_inline bool from_agent(void)
+{
+	const struct control *settings = control_of_agent();
+
+	return settings && settings->agent_tgid == (__u32)(bpf_get_current_pid_tgid() >> 32);
+}
+
+static __always_inline __u64 start_boot_ns(const struct task_struct *task)
+{
+	return BPF_CORE_READ(task, group_leader, start_boottime);
+}
+
+/* The one place that knows which hierarchy names a container. A node whose controllers are on v1
+ * would read the kernfs id of the `memory` or `pids` controller's cgroup here. */
+static __always_inline __u64 cgroup_id(const struct task_struct *task)
+{
+	return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+}
+
+static __always_inline bool in_host_mntns(const struct task_struct *task)
+{
+	const struct control *settings = control_of_agent();
+	__u32 host = settings ? settings->host_mntns : 0;
+
+	return host && BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == host;
+}
+
+static __always_inline struct file_id file_id(const struct inode *inode)
+{
+	return (struct file_id){
+		.inode = BPF_CORE_READ(inode, i_ino),
+		.device = BPF_CORE_READ(inode, i_sb, s_dev),
+		.generation = BPF_CORE_READ(inode, i_generation),
+	};
+}
+
+static __always_inline struct file_id exe_id(const struct task_struct *task)
+{
+	return file_id(BPF_CORE_READ(task, mm, exe_file, f_inode));
+}
+
+#endif /* IDTRAIL_BPF_TASK_H */
