@@ -44,9 +44,9 @@ struct Exec {
   FileId exe;
   ProcessKey parent;
   std::uint32_t uid = 0;
-  std::uint32_t flags = 0;     // enum exec_flag
-  std::string_view path;       // of the executable, as the kernel resolved it
-  std::string_view filename;   // as it was asked for; the script where flags say so
+  std::uint32_t flags = 0;    // enum exec_flag
+  std::string_view path;      // of the executable, as the kernel resolved it
+  std::string_view filename;  // as it was asked for; the script where flags say so
   std::string_view cwd;
   std::string_view arguments;  // NUL between arguments, none at the end; redacted
 };
@@ -74,8 +74,8 @@ struct CredentialRead {
 struct Connect {
   FileId exe;
   ProcessKey parent;
-  std::int32_t result = 0;  // 0 or a negative errno
-  std::uint32_t flags = 0;  // enum connect_flag
+  std::int32_t result = 0;                     // 0 or a negative errno
+  std::uint32_t flags = 0;                     // enum connect_flag
   std::array<std::uint8_t, 16> destination{};  // network order, IPv4 in the first four
   std::array<std::uint8_t, 16> source{};
   std::uint16_t destination_port = 0;  // host order

@@ -13,6 +13,9 @@ enum class IdentityKind : std::uint8_t {
   kHost,       // anything else on the node
 };
 
+/// "pod", "container", "unit", "host".
+const char* kind_name(IdentityKind kind);
+
 /// The word for a service account that no source has stated. Never a guess.
 inline constexpr const char* kUnknown = "unknown";
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "core/model/event.h"
 #include "core/model/identity.h"
@@ -12,16 +13,19 @@ namespace idtrail {
 
 /// A credential file as the pipeline knows it: by volume, not by the path that was opened.
 struct Credential {
-  std::string kind;    // service-account-token, secret, csi
-  std::string volume;  // kube-api-access-x7k2p
-  std::string file;    // name in the volume, whatever `..data` directory it lies in
+  std::string kind;            // service-account-token, secret, csi
+  std::string volume;          // kube-api-access-x7k2p
+  std::string file;            // name in the volume, whatever `..data` directory it lies in
   std::string namespace_name;  // of the pod that owns the volume; kUnknown where not stated
   std::string pod_name;
   std::string pod_uid;
   std::string service_account = kUnknown;
-  std::string token_id;  // the JTI. The token itself is never kept.
+  std::string token_id;   // the JTI. The token itself is never kept.
   bool sensitive = true;  // false for ca.crt and namespace of a projected volume
 };
+
+/// Stable name of the volume over pods: kube-api-access-x7k2p is kube-api-access.
+std::string_view volume_name(const Credential& credential);
 
 /// Who did it. The pointers live at least until the pipeline has finished with the observation.
 struct Who {
@@ -30,12 +34,18 @@ struct Who {
   std::uint64_t identity_id = 0;
   const Subject* subject = nullptr;
   ProcessKey process;
-  ProcessKey tree;  // root of the process tree below the container's first process
+  ProcessKey tree;          // root of the process tree below the container's first process
   bool unresolved = false;  // the deadline passed before its container was known
 };
 
+/// The credential belongs to one pod and a process outside that pod reads it: another pod, or the
+/// node. False where the owner or the reader is not known. Never learned from.
+bool is_foreign_read(const Who& who, const Credential& credential);
+
 enum class Family : std::uint8_t { kNone, kExec, kCredential, kDestination, kEntry };
 const char* family_name(Family family);
+/// kNone for any other word.
+Family family_of(std::string_view name);
 
 enum class BaselineState : std::uint8_t { kCold, kLearning, kReady };
 const char* state_name(BaselineState state);

@@ -9,6 +9,10 @@
 
 namespace idtrail {
 
+// g++ takes an enumerator of a scoped enum for a shadow of identity.h's kUnknown; it is none.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+
 /// Where the executable's file came from.
 enum class Origin : std::uint8_t {
   kImage,    // a lower layer of the container's overlay
@@ -22,6 +26,12 @@ enum class Origin : std::uint8_t {
 };
 const char* origin_name(Origin origin);
 
+/// Not from the image: written, hidden or removed after the container was made. Never learned from.
+constexpr bool is_drift(Origin origin) {
+  return origin == Origin::kUpper || origin == Origin::kMemfd || origin == Origin::kTmpfs ||
+         origin == Origin::kDeleted;
+}
+
 /// How the process tree came into the container.
 enum class Entry : std::uint8_t {
   kContainer,  // descends from the container's first process
@@ -30,6 +40,7 @@ enum class Entry : std::uint8_t {
   kHost,       // not in a container
   kUnknown,    // its start was not seen
 };
+#pragma GCC diagnostic pop
 const char* entry_name(Entry entry);
 
 /// The executable and lineage that act. Immutable once made; shared by a process's events.
@@ -40,11 +51,12 @@ struct Subject {
   Origin origin = Origin::kUnknown;
   Entry entry = Entry::kUnknown;
   bool tty = false;
-  bool lineage_complete = true;        // false where an ancestor's start was not seen
-  std::vector<std::string> lineage;    // executables of the ancestors in the container, nearest first, at most three
-  std::string entry_command;           // what an entered tree was started with, redacted
-  std::uint64_t entry_hash = 0;        // of entry_command and the entry's executable; 0 unless entered
-  FileId exe;
+  bool lineage_complete = true;      // false where an ancestor's start was not seen
+  std::vector<std::string> lineage;  // executables of the ancestors in the container, nearest
+                                     // first, at most three
+  std::string entry_command;         // what an entered tree was started with, redacted
+  std::uint64_t entry_hash = 0;  // of entry_command and the entry's executable; 0 unless entered
+  FileId exe{};
   /// Stable hash of executable, applet, script, origin, entry, lineage and, for entered trees,
   /// entry_hash: the same shell started by a person and by the application are two subjects.
   std::uint64_t hash = 0;
@@ -53,7 +65,11 @@ struct Subject {
 /// Fills Subject::hash. Call once, when the other fields stand.
 void seal(Subject& subject);
 
-/// "curl < sh < node": executable and lineage, for people. Quoted where bytes are not printable.
+/// "/bin/busybox (cat)", "/usr/bin/python3 /app/run.py": the executable as it was started, for
+/// people. Escaped where bytes are not printable.
+std::string program_name(const Subject& subject);
+
+/// "curl < sh < node": executable and lineage, for people. Escaped where bytes are not printable.
 std::string display_name(const Subject& subject);
 
 }  // namespace idtrail
