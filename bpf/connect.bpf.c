@@ -86,6 +86,7 @@ static __always_inline int emit_connect(struct attempt tried, int result, __u32 
 {
 	const struct task_struct *task = current_task();
 	const struct attempt *attempt = &tried;
+	const struct sock *sk = tried.sk;
 	const struct task_struct *parent;
 	struct connect_event *event;
 
@@ -102,12 +103,12 @@ static __always_inline int emit_connect(struct attempt tried, int result, __u32 
 		.parent_tgid = BPF_CORE_READ(parent, tgid),
 		.result = result,
 		.family = attempt->family,
-		.protocol = BPF_CORE_READ(attempt->sk, sk_protocol),
+		.protocol = BPF_CORE_READ(sk, sk_protocol),
 		.flags = flags,
 	};
 	asked_for(&event->connect, attempt);
 	if (!flags && (result == 0 || result == -EINPROGRESS) &&
-	    BPF_CORE_READ(attempt->sk, __sk_common.skc_dport))
+	    BPF_CORE_READ(sk, __sk_common.skc_dport))
 		reached(&event->connect, attempt);
 	came_from(&event->connect, attempt);
 	event_submit(event, EVENT_connect);

@@ -17,7 +17,7 @@ struct exec_event {
 
 struct exec_scratch {
 	struct exec_event event;
-	struct path_text path;
+	struct path_walk walk;
 };
 
 struct {
@@ -33,16 +33,14 @@ _Static_assert(sizeof(struct exec_event) <= EVENT_RECORD_MAX, "a record fits");
 /* Returns the bytes added to the tail at `used`, NUL included. */
 static __always_inline __u32 add_path(struct exec_scratch *out, __u32 used, const struct path *path)
 {
-	struct path_span span = path_walk(&out->path, path);
-	__u32 begin = span.begin & (EVENT_PATH_MAX - 1);
-	__u32 size = EVENT_PATH_MAX - begin;
+	__u32 begin, size;
 
-	if (span.cut)
+	if (!path_walk(&out->walk, path))
 		out->event.exec.flags |= EXEC_PATH_CUT;
-	if (size > EVENT_PATH_MAX) /* for the verifier */
-		return 0;
+	begin = out->walk.begin & (EVENT_PATH_MAX - 1); /* for the verifier */
+	size = EVENT_PATH_MAX - begin;
 	bpf_probe_read_kernel(&out->event.tail[used & TAIL_OFFSET_MASK], size,
-			      &out->path.text[begin]);
+			      &out->walk.text[begin]);
 	return size;
 }
 
@@ -80,18 +78,15 @@ static __always_inline __u32 add_args(struct exec_scratch *out, __u32 used,
 	return size;
 }
 
-static __always_inline __u32 flags_of(const struct task_struct *task, const struct file *exe,
+static __always_inline void add_flags(__u32 *flags, const struct task_struct *task,
 				      const struct linux_binprm *bprm)
 {
-	__u32 flags = exec_file_flags(exe);
-
 	if (BPF_CORE_READ(bprm, interp) != BPF_CORE_READ(bprm, filename))
-		flags |= EXEC_SCRIPT;
+		*flags |= EXEC_SCRIPT;
 	if (in_host_mntns(task))
-		flags |= EXEC_HOST_MNTNS;
+		*flags |= EXEC_HOST_MNTNS;
 	if (BPF_CORE_READ(task, signal, tty))
-		flags |= EXEC_TTY;
-	return flags;
+		*flags |= EXEC_TTY;
 }
 
 SEC("?tp_btf/sched_process_exec")
@@ -113,8 +108,9 @@ int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm
 		.parent_start_boot_ns = start_boot_ns(parent),
 		.parent_tgid = BPF_CORE_READ(parent, tgid),
 		.uid = BPF_CORE_READ(task, cred, euid.val),
-		.flags = flags_of(task, exe, bprm),
 	};
+	add_flags(&out->event.exec.flags, task, bprm);
+	add_file_flags(&out->event.exec.flags, exe);
 	used = out->event.exec.path_size = add_path(out, 0, &exe->f_path);
 	used += out->event.exec.filename_size = add_filename(out, used, BPF_CORE_READ(bprm, filename));
 	used += out->event.exec.cwd_size = add_path(out, used, &BPF_CORE_READ(task, fs)->pwd);

@@ -22,22 +22,23 @@ static __always_inline bool has_no_name(const struct inode *inode, const struct 
 	return !BPF_CORE_READ(inode, i_nlink) || !BPF_CORE_READ(dentry, d_hash.pprev);
 }
 
-static __always_inline __u32 exec_file_flags(const struct file *exe)
+/* Into memory, not a register: the verifier would follow every mix of flags through what comes next. */
+static __always_inline void add_file_flags(__u32 *flags, const struct file *exe)
 {
 	const struct inode *inode = BPF_CORE_READ(exe, f_inode);
 	const struct super_block *sb = BPF_CORE_READ(inode, i_sb);
 	unsigned long magic = BPF_CORE_READ(sb, s_magic);
-	__u32 flags = 0;
 
-	if (BPF_CORE_READ(sb, s_flags) & SB_KERNMOUNT)
-		return EXEC_MEMFD;
+	if (BPF_CORE_READ(sb, s_flags) & SB_KERNMOUNT) {
+		*flags |= EXEC_MEMFD;
+		return;
+	}
 	if (has_no_name(inode, BPF_CORE_READ(exe, f_path.dentry)))
-		flags |= EXEC_DELETED;
+		*flags |= EXEC_DELETED;
 	if (magic == TMPFS_MAGIC)
-		flags |= EXEC_TMPFS;
+		*flags |= EXEC_TMPFS;
 	if (magic == OVERLAYFS_MAGIC)
-		flags |= on_upper_layer(inode) ? EXEC_OVERLAY | EXEC_UPPER : EXEC_OVERLAY;
-	return flags;
+		*flags |= on_upper_layer(inode) ? EXEC_OVERLAY | EXEC_UPPER : EXEC_OVERLAY;
 }
 
 #endif /* IDTRAIL_BPF_EXEC_FILE_H */

@@ -10,72 +10,73 @@
 #include "bpf/lib/kernel.h"
 #include "idtrail/events.h"
 
-#define PATH_STEPS_MAX 48 /* components and mount points together; bounds the verifier's work */
+#define PATH_STEPS_MAX 32 /* components and mount points together; bounds the verifier's work */
 #define COMPONENT_MASK 255 /* no file system has longer names */
 
-/* A path is written backwards from the end of the first part; the second is room for the verifier,
- * which knows only that a component begins in the first part. */
-struct path_text {
+/* A path is written backwards, so that it ends, NUL included, at EVENT_PATH_MAX; what follows is room
+ * for the verifier, which knows only that a component begins before. Where we are lies here too: the
+ * verifier knows nothing of it, whereas it would follow registers through every mix of steps. */
+struct path_walk {
 	char text[EVENT_PATH_MAX + COMPONENT_MASK + 1];
+	const struct dentry *dentry;
+	const struct mount *mount;
+	__u32 begin; /* of what is written of the path */
+	__u32 reserved;
 };
 
-struct path_span {
-	__u32 begin; /* in path_text.text; the NUL is at EVENT_PATH_MAX - 1 */
-	bool cut; /* at the front: too long or too deep */
-};
-
-static __always_inline __u32 prepend(struct path_text *out, __u32 begin, const struct dentry *dentry)
+/* False if there is no room for it. */
+static __always_inline bool prepend(struct path_walk *walk, const struct dentry *dentry)
 {
 	__u32 length = BPF_CORE_READ(dentry, d_name.len) & COMPONENT_MASK;
+	__u32 begin = walk->begin;
 
 	if (begin < length + 1)
-		return 0;
+		return false;
 	begin -= length;
-	bpf_probe_read_kernel(&out->text[begin & (EVENT_PATH_MAX - 1)], length,
+	bpf_probe_read_kernel(&walk->text[begin & (EVENT_PATH_MAX - 1)], length,
 			      BPF_CORE_READ(dentry, d_name.name));
 	begin--;
-	out->text[begin & (EVENT_PATH_MAX - 1)] = '/';
-	return begin;
+	walk->text[begin & (EVENT_PATH_MAX - 1)] = '/';
+	walk->begin = begin;
+	return true;
 }
 
-static __always_inline struct path_span path_walk(struct path_text *out, const struct path *from)
+enum path_step { PATH_GO_ON, PATH_DONE, PATH_FULL };
+
+static __always_inline enum path_step path_step(struct path_walk *walk)
 {
-	const struct dentry *dentry = BPF_CORE_READ(from, dentry);
-	const struct mount *mount = (const void *)BPF_CORE_READ(from, mnt) -
-				    bpf_core_field_offset(struct mount, mnt);
-	struct path_span span = { .begin = EVENT_PATH_MAX - 1, .cut = true };
+	const struct dentry *dentry = walk->dentry;
+	const struct mount *mount = walk->mount;
 
-	out->text[EVENT_PATH_MAX - 1] = '\0';
-	for (int step = 0; step < PATH_STEPS_MAX; step++) {
-		const struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-		__u32 begin;
-
-		if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
-			const struct mount *above = BPF_CORE_READ(mount, mnt_parent);
-
-			if (above == mount) {
-				span.cut = false;
-				break;
-			}
-			dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-			mount = above;
-			continue;
-		}
-		begin = prepend(out, span.begin, dentry);
-		if (!begin)
-			break;
-		span.begin = begin;
-		if (dentry == parent) { /* a memfd or a pipe: a name without a place */
-			span.cut = false;
-			break;
-		}
-		dentry = parent;
+	if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
+		walk->mount = BPF_CORE_READ(mount, mnt_parent);
+		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		return walk->mount == mount ? PATH_DONE : PATH_GO_ON;
 	}
-	if (span.begin == EVENT_PATH_MAX - 1 && !span.cut) {
-		span.begin--;
-		out->text[EVENT_PATH_MAX - 2] = '/';
+	if (!prepend(walk, dentry))
+		return PATH_FULL;
+	walk->dentry = BPF_CORE_READ(dentry, d_parent);
+	/* A memfd or a pipe is its own parent: a name without a place. */
+	return walk->dentry == dentry ? PATH_DONE : PATH_GO_ON;
+}
+
+/* False if the path was cut, at the front: too long or too deep. */
+static __always_inline bool path_walk(struct path_walk *walk, const struct path *from)
+{
+	enum path_step step = PATH_GO_ON;
+
+	walk->dentry = BPF_CORE_READ(from, dentry);
+	walk->mount = (const void *)BPF_CORE_READ(from, mnt) -
+		      bpf_core_field_offset(struct mount, mnt);
+	walk->begin = EVENT_PATH_MAX - 1;
+	walk->text[EVENT_PATH_MAX - 1] = '\0';
+	for (int i = 0; i < PATH_STEPS_MAX && step == PATH_GO_ON; i++)
+		step = path_step(walk);
+	if (walk->begin == EVENT_PATH_MAX - 1) { /* the root itself */
+		walk->begin--;
+		walk->text[EVENT_PATH_MAX - 2] = '/';
 	}
-	return span;
+	return step == PATH_DONE;
 }
 
 #endif /* IDTRAIL_BPF_PATH_H */
