@@ -17,11 +17,14 @@ struct mount_event {
 	struct mount_payload mount;
 };
 
-/* Differs from that of the number's former owner, which went at least microseconds ago; never 0,
- * which is a superblock older than this program. */
+static __u32 last_generation;
+
+/* Grows; 0 is a superblock older than this program. Without an atomic that returns its value (5.12)
+ * two CPUs may read the same number, but then for two devices that live at the same time. */
 static __always_inline __u32 new_generation(void)
 {
-	return (__u32)(bpf_ktime_get_boot_ns() >> 12) | 1;
+	__sync_fetch_and_add(&last_generation, 1);
+	return *(volatile __u32 *)&last_generation;
 }
 
 static __always_inline int emit_mount(const struct super_block *sb, __u32 op)

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Twins are held to the same triggers as the hooks that they stand in for.
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "tests/bpf/act.h"
+
+namespace idtrail::test {
+namespace {
+
+struct Twin {
+  const char* name;
+  const char* probe;
+  std::vector<std::string> avoid;
+  const char* hook;
+};
+
+class TwinTest : public testing::TestWithParam<Twin> {};
+
+int connect_refused() {
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(1);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+  return connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == -1 ? 0 : 1;
+}
+
+TEST_P(TwinTest, SeesWhatItsTwinSees) {
+  SensorOptions options;
+  options.only = {GetParam().probe};
+  options.avoid = GetParam().avoid;
+  auto sensor = Sensor::open(options);
+  ASSERT_TRUE(sensor) << sensor.error().message;
+  ASSERT_EQ(sensor->probes()[0].hook, GetParam().hook) << sensor->probes()[0].error;
+  drain(*sensor);
+  drain(shared_sensor());
+
+  const Folder folder;
+  const Acted child = in_child([&] {
+    Tmpfs volume(folder / "volume");
+    write_file(folder / "volume/token", "secret");
+    std::ifstream(folder / "volume/token").get();
+    return connect_refused();
+  });
+  const auto kind = static_cast<event_kind>(sensor->probes()[0].kind);
+  const Records twin = select(drain(*sensor), kind, child.tgid);
+  const Records first = select(drain(shared_sensor()), kind, child.tgid);
+  ASSERT_FALSE(first.empty());
+  ASSERT_EQ(twin.size(), first.size());
+  for (std::size_t i = 0; i < twin.size(); ++i) {
+    expect_header(twin[i], kind, child);
+    EXPECT_EQ(twin[i].body.size(), first[i].body.size());
+  }
+  if (kind == EVENT_connect) {
+    const auto payload = twin[0].payload<connect_payload>();
+    EXPECT_EQ(payload.flags, CONNECT_RESULT_UNKNOWN);
+    EXPECT_EQ(payload.result, 0);
+    EXPECT_EQ(payload.dst_port, 1U);
+  } else if (kind == EVENT_exit) {
+    EXPECT_EQ(twin[0].body, first[0].body);
+  }
+}
+
+const Twin kTwins[] = {
+    {"exit_tp", "exit", {"exit/fentry"}, "tp_btf/sched_process_exit"},
+    {"mount_kprobe", "mount", {"mount/fentry"},
+     "kprobe/security_sb_set_mnt_opts + kprobe/generic_shutdown_super"},
+    {"credential_lsm", "credential", {"credential/fentry"}, "lsm/file_open"},
+    {"credential_kprobe", "credential", {"credential/fentry", "credential/lsm"},
+     "kprobe/security_file_open"},
+    {"connect_kprobe", "connect", {"connect/fexit"}, "kprobe/security_socket_connect"},
+};
+INSTANTIATE_TEST_SUITE_P(Twins, TwinTest, testing::ValuesIn(kTwins),
+                         [](const auto& row) { return std::string(row.param.name); });
+
+}  // namespace
+}  // namespace idtrail::test
