@@ -20,9 +20,9 @@ struct LookUp {
     kCgroup,
   };
   What what = What::kContainer;
-  std::string container_id;   // kContainer
-  std::uint32_t device = 0;   // kVolume
-  std::uint64_t cgroup = 0;   // kCgroup
+  std::string container_id{};  // kContainer
+  std::uint32_t device = 0;  // kVolume
+  std::uint64_t cgroup = 0;  // kCgroup
   bool operator==(const LookUp&) const = default;
 };
 

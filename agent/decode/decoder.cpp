@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/decode/decoder.h"
+
+#include <cstddef>
+#include <cstring>
+#include <string_view>
+#include <type_traits>
+
+#include "agent/decode/bytes.h"
+#include "idtrail/events.h"
+
+namespace idtrail {
+namespace {
+
+// No implicit padding, so nothing of the kernel's stack can leak through it.
+static_assert(std::has_unique_object_representations_v<event_header>);
+static_assert(std::has_unique_object_representations_v<cgroup_payload>);
+static_assert(std::has_unique_object_representations_v<mount_payload>);
+static_assert(std::has_unique_object_representations_v<exec_payload>);
+static_assert(std::has_unique_object_representations_v<fork_payload>);
+static_assert(std::has_unique_object_representations_v<exit_payload>);
+static_assert(std::has_unique_object_representations_v<credential_payload>);
+static_assert(std::has_unique_object_representations_v<connect_payload>);
+
+using Bytes = std::span<const std::byte>;
+
+constexpr std::uint16_t kFamilyInet = 2;    // AF_INET, part of the kernel's ABI
+constexpr std::uint16_t kFamilyInet6 = 10;  // AF_INET6
+
+FileId file_of(const file_id& file) {
+  return {.inode = file.inode, .device = file.device, .generation = file.generation};
+}
+
+ProcessKey process_of(std::uint32_t tgid, std::uint64_t start_boot_ns) {
+  return {.tgid = tgid, .started = boot_time(start_boot_ns)};
+}
+
+/// Takes `size` bytes of tail, of at most `max`.
+bool take_bytes(Bytes& tail, std::size_t size, std::size_t max, std::string_view& text) {
+  text = {};
+  if (size > max || size > tail.size()) return false;
+  if (size != 0) text = std::string_view(reinterpret_cast<const char*>(tail.data()), size);
+  tail = tail.subspan(size);
+  return true;
+}
+
+/// Takes text of size - 1 bytes and its NUL; nothing where size is 0.
+bool take_text(Bytes& tail, std::size_t size, std::size_t max, std::string_view& text) {
+  if (!take_bytes(tail, size, max, text)) return false;
+  if (text.empty()) return true;
+  if (text.find('\0') != size - 1) return false;
+  text.remove_suffix(1);
+  return true;
+}
+
+/// Takes the argument block as it lay in memory: NULs between, and one at the end unless it was
+/// cut.
+bool take_arguments(Bytes& tail, std::size_t size, std::string_view& text) {
+  if (!take_bytes(tail, size, EVENT_ARGS_MAX, text)) return false;
+  if (text.ends_with('\0')) text.remove_suffix(1);
+  return true;
+}
+
+/// The text of a fixed field of the payload, which starts at `offset` of the record.
+bool fixed_text(Bytes record, std::size_t offset, std::string_view& text) {
+  const auto* start = reinterpret_cast<const char*>(record.data() + offset);
+  const void* end = std::memchr(start, 0, EVENT_NAME_MAX);
+  if (end == nullptr) return false;
+  text = std::string_view(start, static_cast<std::size_t>(static_cast<const char*>(end) - start));
+  return true;
+}
+
+Refusal decode_cgroup(Bytes rest, Event& event) {
+  const auto payload = take<cgroup_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (payload->op != CGROUP_MADE && payload->op != CGROUP_REMOVED) return Refusal::kValue;
+  if (payload->path_size != rest.size()) return Refusal::kSize;
+  auto& body = event.body.emplace<CgroupChanged>();
+  body.id = CgroupId{payload->id};
+  body.parent = CgroupId{payload->parent_id};
+  body.removed = payload->op == CGROUP_REMOVED;
+  if (!take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path)) return Refusal::kTail;
+  return Refusal::kNone;
+}
+
+Refusal decode_mount(Bytes rest, Event& event) {
+  const auto payload = take<mount_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (!rest.empty()) return Refusal::kSize;
+  if (payload->op != MOUNT_NEW && payload->op != MOUNT_GONE) return Refusal::kValue;
+  event.body = MountChanged{.device = payload->device, .gone = payload->op == MOUNT_GONE};
+  return Refusal::kNone;
+}
+
+Refusal decode_exec(Bytes rest, Event& event) {
+  const auto payload = take<exec_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  const std::size_t tail = std::size_t{payload->path_size} + payload->filename_size +
+                           payload->cwd_size + payload->args_size;
+  if (tail != rest.size()) return Refusal::kSize;
+  auto& body = event.body.emplace<Exec>();
+  body.exe = file_of(payload->exe);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.uid = payload->uid;
+  body.flags = payload->flags;
+  const bool good = take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path) &&
+                    take_text(rest, payload->filename_size, EVENT_PATH_MAX, body.filename) &&
+                    take_text(rest, payload->cwd_size, EVENT_PATH_MAX, body.cwd) &&
+                    take_arguments(rest, payload->args_size, body.arguments);
+  return good ? Refusal::kNone : Refusal::kTail;
+}
+
+Refusal decode_fork(Bytes rest, Event& event) {
+  const auto payload = take<fork_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (!rest.empty()) return Refusal::kSize;
+  event.body = Fork{.child = process_of(payload->child_tgid, payload->child_start_boot_ns),
+                    .child_cgroup = CgroupId{payload->child_cgroup_id}};
+  return Refusal::kNone;
+}
+
+Refusal decode_exit(Bytes rest, Event& event) {
+  const auto payload = take<exit_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (!rest.empty()) return Refusal::kSize;
+  event.body = Exit{.code = payload->exit_code};
+  return Refusal::kNone;
+}
+
+Refusal decode_credential(Bytes record, Bytes rest, Event& event) {
+  const std::size_t start = record.size() - rest.size();
+  const auto payload = take<credential_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (!rest.empty()) return Refusal::kSize;
+  auto& body = event.body.emplace<CredentialRead>();
+  body.file = file_of(payload->file);
+  body.exe = file_of(payload->exe);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.open_flags = payload->open_flags;
+  body.flags = payload->flags;
+  body.volume_generation = payload->volume_generation;
+  const bool good = fixed_text(record, start + offsetof(credential_payload, name), body.name) &&
+                    fixed_text(record, start + offsetof(credential_payload, dir), body.dir);
+  return good ? Refusal::kNone : Refusal::kTail;
+}
+
+Refusal decode_connect(Bytes rest, Event& event) {
+  const auto payload = take<connect_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (!rest.empty()) return Refusal::kSize;
+  if (payload->family != kFamilyInet && payload->family != kFamilyInet6) return Refusal::kValue;
+  auto& body = event.body.emplace<Connect>();
+  body.exe = file_of(payload->exe);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.result = payload->result;
+  body.flags = payload->flags;
+  std::memcpy(body.destination.data(), payload->dst, sizeof(payload->dst));
+  std::memcpy(body.source.data(), payload->src, sizeof(payload->src));
+  body.destination_port = payload->dst_port;
+  body.source_port = payload->src_port;
+  body.family = payload->family;
+  body.protocol = payload->protocol;
+  return Refusal::kNone;
+}
+
+Counter counter_of(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::kKind:
+      return Counter::discarded_kind;
+    case Refusal::kSize:
+      return Counter::discarded_size;
+    case Refusal::kTail:
+      return Counter::discarded_tail;
+    case Refusal::kValue:
+      return Counter::discarded_value;
+    default:
+      return Counter::discarded_truncated;
+  }
+}
+
+}  // namespace
+
+Refusal decode_record(Bytes record, Event& event) {
+  Bytes rest = record;
+  const auto header = take<event_header>(rest);
+  event.kind = header ? header->kind : 0;
+  if (!header) return Refusal::kTruncated;
+  if (header->size != record.size() || record.size() > EVENT_RECORD_MAX) return Refusal::kSize;
+  event.at = boot_time(header->boot_ns);
+  event.cgroup = CgroupId{header->cgroup_id};
+  event.process = process_of(header->tgid, header->start_boot_ns);
+  event.tid = header->tid;
+  event.sequence = header->seq;
+  event.cpu = header->cpu;
+  switch (header->kind) {
+    case EVENT_cgroup:
+      return decode_cgroup(rest, event);
+    case EVENT_mount:
+      return decode_mount(rest, event);
+    case EVENT_exec:
+      return decode_exec(rest, event);
+    case EVENT_fork:
+      return decode_fork(rest, event);
+    case EVENT_exit:
+      return decode_exit(rest, event);
+    case EVENT_credential:
+      return decode_credential(record, rest, event);
+    case EVENT_connect:
+      return decode_connect(rest, event);
+    default:
+      return Refusal::kKind;
+  }
+}
+
+std::optional<Event> Decoder::decode(Bytes record) {
+  std::optional<Event> event(std::in_place);
+  const Refusal refusal = decode_record(record, *event);
+  const std::size_t kind = event->kind < EVENT_KINDS ? event->kind : 0;
+  if (refusal == Refusal::kNone) {
+    ++counters_.received[kind];
+    return event;
+  }
+  ++counters_.discarded[kind];
+  counters_.add(counter_of(refusal));
+  return std::nullopt;
+}
+
+}  // namespace idtrail

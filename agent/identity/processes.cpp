@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/identity/processes.h"
+
+#include <utility>
+
+#include "agent/identity/subject_parts.h"
+#include "idtrail/events.h"
+
+namespace idtrail {
+namespace {
+
+std::uint64_t key_of(const ProcessKey& key) {
+  const auto started = static_cast<std::uint64_t>(key.started.time_since_epoch().count());
+  return started * 0x9E3779B97F4A7C15ULL + key.tgid * 0xC2B2AE3D27D4EB4FULL;
+}
+
+SubjectParts unseen_parts(bool in_container) {
+  return {.executable = kUnknown,
+          .origin = in_container ? Origin::kUnknown : Origin::kHost,
+          .entry = in_container ? Entry::kUnknown : Entry::kHost,
+          .lineage_complete = false};
+}
+
+}  // namespace
+
+Processes::Processes(Counters& counters, std::uint32_t capacity)
+    : counters_(counters), subjects_(counters), capacity_(capacity), rows_(1) {
+  rows_.reserve(capacity + 2U);
+  for (const bool in_container : {false, true}) {
+    unseen_[in_container] = subjects_.intern(unseen_parts(in_container));
+  }
+}
+
+const Process* Processes::find(const ProcessKey& key) const {
+  return const_cast<Processes*>(this)->find_mutable(key);
+}
+
+Process* Processes::find_mutable(const ProcessKey& key) {
+  const std::uint32_t* row = by_key_.find(key_of(key));
+  return row != nullptr && rows_[*row].key == key ? &rows_[*row] : nullptr;
+}
+
+const Process* Processes::find_living(std::uint32_t tgid) const {
+  const std::uint32_t* row = by_tgid_.find(tgid);
+  return row != nullptr ? &rows_[*row] : nullptr;
+}
+
+void Processes::on_fact(const v1::ProcessFact& fact, const Process* parent, Place& place) {
+  const ProcessKey key{.tgid = fact.tgid(), .started = boot_time(fact.start_boot_ns())};
+  if (find(key) != nullptr) return;
+  const bool inside = parent != nullptr && parent->place == place.serial;
+  const Process above = inside ? *parent : Process{};  // add() may move it
+  Process& process = add(key);
+  process.place = place.serial;
+  process.place_known = place.kind != PlaceKind::kUnannounced;
+  process.host_mntns = fact.host_mount_namespace();
+  process.tree = key;
+  process.exe_stated = false;
+  if (!place.is_container()) {
+    process.entry = Entry::kHost;
+  } else if (inside) {
+    process.entry = above.entry;
+    if (!(place.has_first && place.first == above.key)) process.tree = above.tree;
+  } else if (process.host_mntns) {
+    process.entry = Entry::kRuntime;
+  } else {
+    process.entry = place.has_first ? Entry::kEntered : Entry::kContainer;
+    if (!place.has_first) place.first = key;
+    place.has_first = true;
+  }
+  if (inside && above.entry != Entry::kRuntime) process.ancestor = above.subject;
+  SubjectParts parts = parts_of(fact, place);
+  parts.entry = process.entry;
+  parts.parent = process.ancestor.get();
+  if (process.entry == Entry::kEntered) {
+    // Its command is gone by now: what it runs stands for it, or what its parent had.
+    const bool has_entry = inside && above.subject->entry_hash != 0;
+    parts.entry_command = has_entry ? above.subject->entry_command : std::string_view();
+    parts.entry_hash =
+        has_entry ? above.subject->entry_hash : entry_hash_of(parts.executable, parts.executable);
+  }
+  process.subject = subjects_.intern(parts);
+  executables_.put(parts.exe, parts.executable, parts.origin);
+}
+
+void Processes::on_fork(const Event& event, const Fork& fork, Place& place, Place& child_place) {
+  if (find(fork.child) != nullptr) return;  // a fact came first and knows more
+  Process* parent = find_mutable(event.process);
+  if (parent == nullptr) parent = &adopt(event, {}, place);
+  if (parent->place != place.serial) move(*parent, place);
+  const Process above = *parent;
+  Process& child = add(fork.child);
+  child.place = above.place;
+  child.place_known = above.place_known;
+  child.subject = above.subject;
+  child.ancestor = above.entry == Entry::kRuntime ? nullptr : above.subject;
+  child.entry = above.entry;
+  child.start_seen = above.start_seen;
+  child.exe_stated = above.exe_stated;
+  child.host_mntns = above.host_mntns;
+  child.awaits_exec = above.awaits_exec;
+  const bool root = place.is_container() && place.has_first && place.first == above.key;
+  child.tree = root || above.entry == Entry::kRuntime ? fork.child : above.tree;
+  if (child_place.serial != place.serial) move(child, child_place);
+}
+
+void Processes::on_exit(const Event& event) {
+  Process* process = find_mutable(event.process);
+  if (process == nullptr || process->ended) return;
+  process->ended = true;
+  const std::uint32_t row = *by_key_.find(key_of(event.process));
+  unlink(living_, row);
+  append(dead_, row);
+  const std::uint32_t* living = by_tgid_.find(event.process.tgid);
+  if (living != nullptr && *living == row) by_tgid_.erase(event.process.tgid);
+}
+
+const Process& Processes::on_exec(const Event& event, const Exec& exec, Place& place) {
+  Process* process = find_mutable(event.process);
+  if (process == nullptr) process = &adopt(event, exec.parent, place);
+  if (process->place != place.serial) move(*process, place);
+  process->host_mntns = (exec.flags & EXEC_HOST_MNTNS) != 0;
+  if (process->entry == Entry::kRuntime || process->awaits_exec) {
+    leave_runtime(*process, exec, place);
+  }
+  run(*process, exec, place);
+  return *process;
+}
+
+const Process& Processes::acting(const Event& event, const FileId& exe, const ProcessKey& parent,
+                                 bool host_mntns, Place& place) {
+  Process* process = find_mutable(event.process);
+  if (process == nullptr) process = &adopt(event, parent, place);
+  if (process->place != place.serial) move(*process, place);
+  if (process->entry == Entry::kRuntime && !host_mntns) {
+    // It is at work in the container without having run a program there.
+    process->entry = Entry::kEntered;
+    process->awaits_exec = true;
+    reseal(*process);
+  }
+  if (process->subject->exe != exe) rediscover(*process, exe, place);
+  return *process;
+}
+
+/// A process of which no start was seen.
+Process& Processes::adopt(const Event& event, const ProcessKey& parent, Place& place) {
+  counters_.add(Counter::process_unknown);
+  const Process* above = find(parent);
+  const bool inside = above != nullptr && above->place == place.serial;
+  const Process copy = inside ? *above : Process{};  // add() may move it
+  Process& process = add(event.process);
+  process.place = place.serial;
+  process.place_known = place.kind != PlaceKind::kUnannounced;
+  process.start_seen = false;
+  process.entry = place.is_container() ? Entry::kUnknown : Entry::kHost;
+  process.tree = event.process;
+  process.subject = unseen_[place.is_container()];
+  if (!inside || copy.entry == Entry::kRuntime) return process;
+  process.entry = copy.entry;
+  process.ancestor = copy.subject;
+  if (!(place.has_first && place.first == copy.key)) process.tree = copy.tree;
+  return process;
+}
+
+/// The process was seen in another place than before.
+void Processes::move(Process& process, Place& place) {
+  const bool was_known = process.place_known;
+  process.place = place.serial;
+  process.place_known = place.kind != PlaceKind::kUnannounced;
+  process.tree = process.key;
+  process.ancestor = nullptr;
+  process.awaits_exec = false;
+  if (!place.is_container()) {
+    process.entry = Entry::kHost;
+  } else if (!was_known || !process.start_seen) {
+    process.entry = Entry::kUnknown;  // from where it came nobody saw
+    process.start_seen = false;
+  } else if (process.host_mntns) {
+    process.entry = Entry::kRuntime;
+  } else {
+    process.entry = Entry::kEntered;
+    process.awaits_exec = true;
+  }
+  reseal(process);
+}
+
+/// An exec of a process that came from outside: in the host's mount namespace it is the runtime
+/// itself, else the container's first process or one that entered after it.
+void Processes::leave_runtime(Process& process, const Exec& exec, Place& place) {
+  process.awaits_exec = process.host_mntns;
+  process.entry = Entry::kRuntime;
+  if (process.host_mntns) return;
+  const bool first = place.has_first ? place.first == process.key : place.made_live;
+  process.entry = first ? Entry::kContainer : Entry::kEntered;
+  process.tree = process.key;
+  process.ancestor = nullptr;
+  if (first) {
+    place.has_first = true;
+    place.first = process.key;
+  } else {
+    SubjectParts parts = parts_of(*process.subject);
+    parts.entry = Entry::kEntered;
+    parts.entry_command = exec.arguments;
+    parts.entry_hash = entry_hash_of(exec.path, exec.arguments);
+    process.subject = subjects_.intern(parts);
+  }
+}
+
+/// Gives the process the subject of what it now runs.
+void Processes::run(Process& process, const Exec& exec, const Place& place) {
+  SubjectParts parts = parts_of(exec, place, process.entry);
+  parts.parent = process.ancestor.get();
+  parts.lineage_complete = process.start_seen;
+  if (process.entry == Entry::kEntered) {
+    parts.entry_command = process.subject->entry_command;
+    parts.entry_hash = process.subject->entry_hash;
+  }
+  executables_.put(parts.exe, parts.executable, parts.origin);
+  process.exe_stated = true;
+  process.subject = subjects_.intern(parts);
+}
+
+/// The same program, but another entry or place.
+void Processes::reseal(Process& process) {
+  SubjectParts parts = parts_of(*process.subject);
+  parts.entry = process.entry;
+  parts.lineage_complete = process.start_seen;
+  if (process.entry == Entry::kEntered && parts.entry_hash == 0) {
+    parts.entry_hash = entry_hash_of(parts.executable, parts.executable);
+  } else if (process.entry != Entry::kEntered) {
+    parts.entry_command = {};
+    parts.entry_hash = 0;
+  }
+  process.subject = subjects_.intern(parts);
+}
+
+/// It runs a program whose exec was not seen.
+void Processes::rediscover(Process& process, const FileId& exe, const Place& place) {
+  if (!process.exe_stated) {
+    process.exe_stated = true;
+    SubjectParts same = parts_of(*process.subject);
+    same.exe = exe;
+    same.parent = process.ancestor.get();
+    executables_.put(exe, same.executable, same.origin);
+    process.subject = subjects_.intern(same);
+    return;
+  }
+  if (process.start_seen) counters_.add(Counter::exec_missed);
+  const Executables::Row* row = executables_.find(exe);
+  process.start_seen = false;
+  SubjectParts parts = unseen_parts(place.is_container());
+  if (row != nullptr) {
+    parts.executable = row->path;
+    if (place.is_container()) parts.origin = row->origin;
+  }
+  parts.exe = exe;
+  parts.entry = process.entry;
+  parts.parent = process.ancestor.get();
+  const SubjectPtr before = process.subject;  // its text is viewed
+  parts.entry_command = before->entry_command;
+  parts.entry_hash = before->entry_hash;
+  process.subject = subjects_.intern(parts);
+}
+
+Process& Processes::add(const ProcessKey& key) {
+  if (by_key_.size() >= capacity_) free_one();
+  if (std::uint32_t* old = by_key_.find(key_of(key))) forget(*old);
+  std::uint32_t row = 0;
+  if (free_.empty()) {
+    row = static_cast<std::uint32_t>(rows_.size());
+    rows_.emplace_back();
+  } else {
+    row = free_.back();
+    free_.pop_back();
+  }
+  rows_[row] = Process{};
+  rows_[row].key = key;
+  by_key_[key_of(key)] = row;
+  by_tgid_[key.tgid] = row;
+  append(living_, row);
+  return rows_[row];
+}
+
+void Processes::free_one() {
+  if (dead_.oldest != 0) {
+    counters_.add(Counter::process_forgotten);
+    forget(dead_.oldest);
+    return;
+  }
+  counters_.add(Counter::process_evicted);
+  forget(living_.oldest);
+}
+
+void Processes::forget(std::uint32_t row) {
+  Process& process = rows_[row];
+  unlink(process.ended ? dead_ : living_, row);
+  by_key_.erase(key_of(process.key));
+  const std::uint32_t* living = by_tgid_.find(process.key.tgid);
+  if (living != nullptr && *living == row) by_tgid_.erase(process.key.tgid);
+  process = Process{};
+  free_.push_back(row);
+}
+
+void Processes::append(List& list, std::uint32_t row) {
+  rows_[row].older = list.newest;
+  rows_[row].newer = 0;
+  if (list.newest != 0) rows_[list.newest].newer = row;
+  if (list.oldest == 0) list.oldest = row;
+  list.newest = row;
+}
+
+void Processes::unlink(List& list, std::uint32_t row) {
+  const Process& process = rows_[row];
+  if (process.older != 0) rows_[process.older].newer = process.newer;
+  if (process.newer != 0) rows_[process.newer].older = process.older;
+  if (list.oldest == row) list.oldest = process.newer;
+  if (list.newest == row) list.newest = process.older;
+}
+
+}  // namespace idtrail

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "agent/counters.h"
+#include "agent/identity/flat_map.h"
+#include "agent/identity/place.h"
+#include "agent/identity/subjects.h"
+#include "core/model/event.h"
+#include "idtrail/recording.pb.h"
+
+namespace idtrail {
+
+/// One process: what it runs, from whom it descends, how its tree came into its container.
+struct Process {
+  ProcessKey key;
+  ProcessKey tree;          // root of its tree below the container's first process
+  std::uint64_t place = 0;  // Place::serial where it was last seen
+  bool place_known = true;
+  SubjectPtr subject;   // never null; after a fork the parent's
+  SubjectPtr ancestor;  // nearest ancestor's in the same place; null at the boundary
+  Entry entry = Entry::kUnknown;
+  bool start_seen = true;    // false: lineage has a hole here
+  bool exe_stated = true;    // false: from stat(2), which on an overlay says other numbers
+  bool host_mntns = false;   // as its last exec, or its parent's, had it
+  bool awaits_exec = false;  // entered, but has not yet run a program in its own mount namespace
+  bool ended = false;
+  std::uint32_t older = 0;  // neighbours in the list of the living or of the dead
+  std::uint32_t newer = 0;
+};
+
+/// The process table: bounded; when full the process that ended first goes, then the oldest living
+/// one (counted). Event order in, no clock. Pointers live until the next call that changes it.
+class Processes {
+ public:
+  static constexpr std::uint32_t kCapacity = 65536;
+
+  Processes(Counters& counters, std::uint32_t capacity = kCapacity);
+
+  void on_fact(const v1::ProcessFact& fact, const Process* parent, Place& place);
+  /// Returns the process, with the subject that it has become.
+  const Process& on_exec(const Event& event, const Exec& exec, Place& place);
+  void on_fork(const Event& event, const Fork& fork, Place& place, Place& child_place);
+  void on_exit(const Event& event);
+
+  /// The process that does something while it runs `exe`; adopted with what is known where its
+  /// start or exec was not seen.
+  const Process& acting(const Event& event, const FileId& exe, const ProcessKey& parent,
+                        bool host_mntns, Place& place);
+
+  [[nodiscard]] const Process* find(const ProcessKey& key) const;
+  /// By tgid alone, the latest that is alive: for facts, which name parents so.
+  [[nodiscard]] const Process* find_living(std::uint32_t tgid) const;
+  [[nodiscard]] std::size_t size() const { return by_key_.size(); }
+  [[nodiscard]] std::size_t subjects() const { return subjects_.size(); }
+
+ private:
+  struct List {
+    std::uint32_t oldest = 0;
+    std::uint32_t newest = 0;
+  };
+
+  Process* find_mutable(const ProcessKey& key);
+  Process& add(const ProcessKey& key);
+  void free_one();
+  void forget(std::uint32_t row);
+  void append(List& list, std::uint32_t row);
+  void unlink(List& list, std::uint32_t row);
+
+  Process& adopt(const Event& event, const ProcessKey& parent, Place& place);
+  void move(Process& process, Place& place);
+  void leave_runtime(Process& process, const Exec& exec, Place& place);
+  void run(Process& process, const Exec& exec, const Place& place);
+  void reseal(Process& process);
+  void rediscover(Process& process, const FileId& exe, const Place& place);
+
+  Counters& counters_;
+  Subjects subjects_;
+  Executables executables_;
+  std::uint32_t capacity_;
+  std::vector<Process> rows_;  // row 0 is no process
+  std::vector<std::uint32_t> free_;
+  FlatMap<std::uint32_t> by_key_;
+  FlatMap<std::uint32_t> by_tgid_;  // the living
+  List living_;
+  List dead_;
+  SubjectPtr unseen_[2];  // of processes of which nothing is known: on the host, in a container
+};
+
+}  // namespace idtrail

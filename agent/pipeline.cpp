@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "agent/activity.h"
+#include "agent/coverage.h"
+#include "agent/decode/decoder.h"
+#include "agent/identity/resolver.h"
+#include "agent/identity/waiting.h"
+#include "core/detect/detector.h"
+#include "core/detect/finding.h"
+
+namespace idtrail {
+namespace {
+
+constexpr std::chrono::seconds kDeadlineMax{60};  // removed cgroups are kept for longer
+constexpr std::chrono::milliseconds kReviewPause{50};
+
+template <typename Duration>
+Duration or_default(std::uint64_t ns, Duration fallback) {
+  constexpr std::uint64_t kMax = 1ULL << 62U;
+  return ns == 0 ? fallback : Duration(static_cast<std::int64_t>(std::min(ns, kMax)));
+}
+
+ClockOffset clock_of(const v1::SnapshotFact& snapshot) {
+  return {.wall_minus_boot = std::chrono::nanoseconds(snapshot.wall_minus_boot_ns())};
+}
+
+NodeSettings node_settings(const v1::SnapshotFact& snapshot) {
+  NodeSettings settings{.node = snapshot.node(),
+                        .cluster = snapshot.cluster(),
+                        .scope_cgroup = snapshot.scope_cgroup()};
+  settings.identity_deadline = std::min<std::chrono::nanoseconds>(
+      or_default(snapshot.identity_deadline_ns(), settings.identity_deadline), kDeadlineMax);
+  return settings;
+}
+
+BaselineSettings baseline_settings(const v1::SnapshotFact& snapshot) {
+  BaselineSettings settings;
+  settings.clock = clock_of(snapshot);
+  settings.learning_window = or_default(snapshot.learning_window_ns(), settings.learning_window);
+  return settings;
+}
+
+DetectorSettings detector_settings(const v1::SnapshotFact& snapshot) {
+  DetectorSettings settings;
+  settings.clock = clock_of(snapshot);
+  settings.watch_window = or_default(snapshot.watch_window_ns(), settings.watch_window);
+  settings.cool_down = or_default(snapshot.cool_down_ns(), settings.cool_down);
+  return settings;
+}
+
+}  // namespace
+
+/// The stages, and how an event goes through them.
+class Pipeline::Stages {
+ public:
+  explicit Stages(const v1::SnapshotFact& snapshot)
+      : snapshot_(snapshot),
+        deadline_(node_settings(snapshot).identity_deadline),
+        decoder_(counters_),
+        resolver_(node_settings(snapshot),
+                  {snapshot.credential_readers().begin(), snapshot.credential_readers().end()},
+                  counters_),
+        baselines_(baseline_settings(snapshot)),
+        coverage_(snapshot_, counters_, baselines_),
+        detectors_(make_detectors(detector_settings(snapshot))),
+        findings_(detector_settings(snapshot), coverage_) {}
+
+  void on_record(std::span<const std::byte> record) {
+    std::optional<Event> event = decoder_.decode(record);  // failures are counted inside
+    if (!event) return;
+    pass(event->at);
+    const std::optional<Actor> actor = resolver_.apply(*event, now_);
+    if (resolver_.stirred()) review();
+    if (!actor) return;
+    if (actor->waits || actor->place->waiting != 0) {
+      wait(record, *actor);
+    } else {
+      judge(*event, *actor);
+    }
+  }
+
+  void on_fact(const v1::Fact& fact) {
+    switch (fact.body_case()) {
+      case v1::Fact::kBaseline:
+        baselines_.restore(fact.baseline());
+        break;
+      case v1::Fact::kBehaviour:
+        baselines_.restore(fact.behaviour());
+        break;
+      case v1::Fact::kLoss:
+        count_loss(fact.loss());
+        break;
+      case v1::Fact::kTick:
+        pass(boot_time(fact.tick().boot_ns()));
+        baselines_.advance(now_);
+        break;
+      default:
+        if (resolver_.apply(fact)) review();
+    }
+  }
+
+  void finish() {
+    review();
+    while (!waiting_.empty()) let_go(waiting_.take_oldest());
+  }
+
+  /// Event time goes on; what has waited too long goes out.
+  void pass(BootTime at) {
+    if (at <= now_) return;
+    now_ = at;
+    resolver_.forget_removed(now_);
+    if (waiting_.empty()) return;
+    while (!waiting_.empty() && waiting_.oldest().deadline <= now_) {
+      let_go(waiting_.take_oldest());
+    }
+    if (now_ - reviewed_ >= kReviewPause) review();
+  }
+
+  void wait(std::span<const std::byte> record, const Actor& actor) {
+    while (waiting_.full(record.size())) {
+      counters_.add(Counter::park_overflow);
+      let_go(waiting_.take_oldest());
+    }
+    counters_.add(Counter::parked);
+    waiting_.push({.record = {record.begin(), record.end()},
+                   .place = actor.place,
+                   .subject = *actor.subject,
+                   .tree = actor.tree,
+                   .deadline = now_ + deadline_});
+  }
+
+  /// Lets go what need not wait any longer.
+  void review() {
+    reviewed_ = now_;
+    if (!waiting_.empty()) {
+      waiting_.sweep([this](Waiting& one) {
+        Event event;
+        if (decode_record(one.record, event) != Refusal::kNone) return true;
+        Actor actor{.place = one.place, .subject = &one.subject, .tree = one.tree};
+        const Resolver::Verdict verdict = resolver_.review(event, actor, now_);
+        if (verdict == Resolver::Verdict::kGo) judge(event, actor);
+        return verdict != Resolver::Verdict::kWait;
+      });
+    }
+    resolver_.release_moved();
+  }
+
+  /// Its deadline has come, or its room is needed.
+  void let_go(const Waiting& one) {
+    Event event;
+    if (decode_record(one.record, event) != Refusal::kNone) return;
+    Actor actor{.place = one.place, .subject = &one.subject, .tree = one.tree};
+    if (resolver_.settle(event, actor) == Resolver::Verdict::kGo) judge(event, actor);
+  }
+
+  void judge(const Event& event, const Actor& actor) {
+    Observation seen;
+    seen.event = event;
+    seen.credential = actor.credential;
+    seen.who = resolver_.who(seen.event, actor);  // who did it
+    actor.place->seen_event = true;
+    if (seen.who.unresolved) {
+      ++counters_.unresolved[seen.event.kind];
+    } else {
+      seen.novelty = baselines_.observe(seen.who, seen.event, seen.credential);  // is it new
+    }
+    activity_.note(actor.place->serial, seen.who, seen.event.kind, seen.event.at);
+    for (auto& detector : detectors_) detector->inspect(seen, findings_);
+    if (findings_.empty()) return;
+    for (v1::Finding& finding : findings_.take()) {
+      activity_.note(actor.place->serial, finding, seen.event.at);
+      made_.push_back(std::move(finding));
+    }
+  }
+
+  void count_loss(const v1::LossFact& loss) {
+    bool more = false;
+    for (int kind = 0; kind < loss.dropped_size() && kind < EVENT_KINDS; ++kind) {
+      std::uint64_t& known = counters_.dropped[static_cast<std::size_t>(kind)];
+      more = more || loss.dropped(kind) > known;
+      known = std::max<std::uint64_t>(known, loss.dropped(kind));
+    }
+    if (more) baselines_.mark_all_incomplete();  // whose events they were nobody can say
+  }
+
+  const v1::SnapshotFact snapshot_;
+  const BootClock::duration deadline_;
+  Counters counters_;
+  BootTime now_{};
+  BootTime reviewed_{};
+  Decoder decoder_;
+  Resolver resolver_;
+  WaitingRoom waiting_;
+  Baselines baselines_;
+  Coverage coverage_;  // of what stands above it
+  std::vector<std::unique_ptr<Detector>> detectors_;
+  Findings findings_;
+  Activity activity_;
+  std::vector<v1::Finding> made_;
+};
+
+Pipeline::Pipeline(const v1::SnapshotFact& snapshot)
+    : stages_(std::make_unique<Stages>(snapshot)) {}
+Pipeline::~Pipeline() = default;
+
+void Pipeline::on_record(std::span<const std::byte> record) { stages_->on_record(record); }
+void Pipeline::on_fact(const v1::Fact& fact) { stages_->on_fact(fact); }
+void Pipeline::finish() { stages_->finish(); }
+
+std::vector<LookUp> Pipeline::take_look_ups() { return stages_->resolver_.take_look_ups(); }
+std::vector<v1::Finding> Pipeline::take_findings() { return std::exchange(stages_->made_, {}); }
+BaselineChanges Pipeline::take_changes() { return stages_->baselines_.take_changes(); }
+
+v1::TopReply Pipeline::top() const {
+  v1::TopReply reply =
+      stages_->activity_.view(stages_->baselines_, clock_of(stages_->snapshot_), stages_->now_);
+  reply.set_node(stages_->snapshot_.node());
+  return reply;
+}
+
+v1::BaselineReply Pipeline::baseline(std::string_view selector) const {
+  v1::BaselineReply reply;
+  for (v1::BaselineView& view : stages_->baselines_.views(selector)) {
+    *reply.add_baselines() = std::move(view);
+  }
+  return reply;
+}
+
+v1::CoverageReply Pipeline::coverage() const { return stages_->coverage_.reply(); }
+const Counters& Pipeline::counters() const { return stages_->counters_; }
+
+}  // namespace idtrail
