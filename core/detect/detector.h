@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -17,6 +18,8 @@ class Detector {
  public:
   virtual ~Detector() = default;
   virtual void inspect(const Observation& seen, Findings& findings) = 0;
+  /// State that was given up because its bound was reached; a finding may be missing for each.
+  [[nodiscard]] virtual std::uint64_t forgotten() const { return 0; }
 };
 
 struct DetectorSpec {

@@ -3,8 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "core/common/time.h"
@@ -15,12 +18,17 @@ namespace idtrail {
 
 struct DetectorSettings {
   ClockOffset clock;
-  std::chrono::nanoseconds watch_window = std::chrono::seconds(60);  // after a novel credential read
-  std::chrono::nanoseconds cool_down = std::chrono::hours(1);        // same rule, subject and object
+  std::chrono::nanoseconds watch_window = std::chrono::seconds(60);  // after a suspicious read
+  std::chrono::nanoseconds cool_down = std::chrono::hours(1);  // same rule, subject and object
+  /// Executables of the node itself that may read any pod's credentials. Never a container's.
+  std::vector<std::string> credential_readers = {"/usr/bin/kubelet", "/usr/local/bin/kubelet",
+                                                 "/usr/local/bin/k3s", "/usr/local/bin/k0s"};
 };
 
 enum class Severity : std::uint8_t { kInfo, kLow, kMedium, kHigh, kCritical };
 enum class Confidence : std::uint8_t { kLow, kMedium, kHigh };
+const char* severity_name(Severity severity);
+const char* confidence_name(Confidence confidence);
 
 /// What a detector says; everything else on a finding comes from the observation.
 struct Raised {
@@ -28,8 +36,9 @@ struct Raised {
   Severity severity = Severity::kMedium;
   Confidence confidence = Confidence::kMedium;
   std::string title;
-  std::string why;                        // one sentence, made from the evidence
-  std::vector<v1::Evidence> earlier;      // events before this one that belong to the finding
+  std::string why;               // one sentence without its full stop, made from the evidence
+  bool against_baseline = true;  // the sentence goes on with what is normal
+  std::vector<v1::Evidence> earlier{};  // events before this one that belong to the finding
 };
 
 /// What a finding needs from the stages that the detectors do not see.
@@ -44,15 +53,26 @@ class FindingContext {
 /// (and counts them), gives each its content hash as id. Pipeline thread only.
 class Findings {
  public:
+  /// The context outlives this.
   Findings(const DetectorSettings& settings, const FindingContext& context);
+  /// The observation has identity and subject.
   void raise(const Observation& seen, Raised raised);
   /// What has been raised since the last call.
   std::vector<v1::Finding> take();
   [[nodiscard]] bool empty() const;
+  /// Findings that a cool-down kept back.
   [[nodiscard]] std::uint64_t repeats() const;
 
  private:
-  // core engineer: fill in
+  bool is_repeat(std::uint64_t key, BootTime at);
+
+  DetectorSettings settings_;
+  const FindingContext* context_;
+  std::vector<v1::Finding> raised_;
+  // The cool-down's memory: bounded, the oldest goes first.
+  std::unordered_map<std::uint64_t, BootTime> cooling_;
+  std::deque<std::pair<BootTime, std::uint64_t>> cooling_order_;
+  std::uint64_t repeats_ = 0;
 };
 
 /// The finding as its one JSON line: stable snake_case keys, every field present, no line feed,
