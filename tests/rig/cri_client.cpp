@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/rig/cri_client.h"
 
+#include <thread>
+
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
-
-#include <thread>
 
 namespace idtrail::rig {
 
@@ -49,7 +49,8 @@ CriClient::CriClient(const std::string& socket, std::chrono::seconds patience)
       deadline_(std::chrono::system_clock::now() + patience) {}
 
 template <typename Request, typename Response>
-Result<Response> CriClient::call(std::string_view what, Method<Request, Response> method, const Request& request) {
+Result<Response> CriClient::call(std::string_view what, Method<Request, Response> method,
+                                 const Request& request) {
   while (true) {
     grpc::ClientContext context;
     context.set_deadline(deadline_);
@@ -75,10 +76,12 @@ Result<std::string> CriClient::run_sandbox(const cri::PodSandboxConfig& config) 
 Result<void> CriClient::remove_sandbox(const std::string& id) {
   cri::StopPodSandboxRequest stop;
   stop.set_pod_sandbox_id(id);
-  if (auto done = call("stop the sandbox", &cri::RuntimeService::Stub::StopPodSandbox, stop); !done) return done.error();
+  if (auto done = call("stop the sandbox", &cri::RuntimeService::Stub::StopPodSandbox, stop); !done)
+    return done.error();
   cri::RemovePodSandboxRequest remove;
   remove.set_pod_sandbox_id(id);
-  if (auto done = call("remove the sandbox", &cri::RuntimeService::Stub::RemovePodSandbox, remove); !done) {
+  if (auto done = call("remove the sandbox", &cri::RuntimeService::Stub::RemovePodSandbox, remove);
+      !done) {
     return done.error();
   }
   return {};
@@ -87,18 +90,21 @@ Result<void> CriClient::remove_sandbox(const std::string& id) {
 Result<cri::PodSandboxStatus> CriClient::sandbox_status(const std::string& id) {
   cri::PodSandboxStatusRequest request;
   request.set_pod_sandbox_id(id);
-  auto response = call("read the sandbox's status", &cri::RuntimeService::Stub::PodSandboxStatus, request);
+  auto response =
+      call("read the sandbox's status", &cri::RuntimeService::Stub::PodSandboxStatus, request);
   if (!response) return response.error();
   return response->status();
 }
 
 Result<std::vector<cri::PodSandbox>> CriClient::list_sandboxes() {
-  auto response = call("list sandboxes", &cri::RuntimeService::Stub::ListPodSandbox, cri::ListPodSandboxRequest{});
+  auto response = call("list sandboxes", &cri::RuntimeService::Stub::ListPodSandbox,
+                       cri::ListPodSandboxRequest{});
   if (!response) return response.error();
   return std::vector<cri::PodSandbox>(response->items().begin(), response->items().end());
 }
 
-Result<std::string> CriClient::start_container(const std::string& sandbox, const cri::PodSandboxConfig& pod,
+Result<std::string> CriClient::start_container(const std::string& sandbox,
+                                               const cri::PodSandboxConfig& pod,
                                                const cri::ContainerConfig& config) {
   cri::CreateContainerRequest create;
   create.set_pod_sandbox_id(sandbox);
@@ -108,7 +114,8 @@ Result<std::string> CriClient::start_container(const std::string& sandbox, const
   if (!created) return created.error();
   cri::StartContainerRequest start;
   start.set_container_id(created->container_id());
-  if (auto done = call("start the container", &cri::RuntimeService::Stub::StartContainer, start); !done) {
+  if (auto done = call("start the container", &cri::RuntimeService::Stub::StartContainer, start);
+      !done) {
     return done.error();
   }
   return created->container_id();
@@ -117,7 +124,8 @@ Result<std::string> CriClient::start_container(const std::string& sandbox, const
 Result<cri::ContainerStatus> CriClient::container_status(const std::string& id) {
   cri::ContainerStatusRequest request;
   request.set_container_id(id);
-  auto response = call("read the container's status", &cri::RuntimeService::Stub::ContainerStatus, request);
+  auto response =
+      call("read the container's status", &cri::RuntimeService::Stub::ContainerStatus, request);
   if (!response) return response.error();
   return response->status();
 }
@@ -130,7 +138,8 @@ Result<std::vector<cri::Container>> CriClient::list_containers(const std::string
   return std::vector<cri::Container>(response->containers().begin(), response->containers().end());
 }
 
-Result<cri::ExecSyncResponse> CriClient::exec(const std::string& container, const std::vector<std::string>& argv) {
+Result<cri::ExecSyncResponse> CriClient::exec(const std::string& container,
+                                              const std::vector<std::string>& argv) {
   cri::ExecSyncRequest request;
   request.set_container_id(container);
   request.mutable_cmd()->Assign(argv.begin(), argv.end());

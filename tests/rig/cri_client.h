@@ -30,13 +30,16 @@ class CriClient {
                                       const cri::ContainerConfig& config);
   Result<cri::ContainerStatus> container_status(const std::string& id);
   Result<std::vector<cri::Container>> list_containers(const std::string& sandbox);
-  Result<cri::ExecSyncResponse> exec(const std::string& container, const std::vector<std::string>& argv);
+  Result<cri::ExecSyncResponse> exec(const std::string& container,
+                                     const std::vector<std::string>& argv);
 
  private:
   template <typename Request, typename Response>
-  using Method = grpc::Status (cri::RuntimeService::Stub::*)(grpc::ClientContext*, const Request&, Response*);
+  using Method = grpc::Status (cri::RuntimeService::Stub::*)(grpc::ClientContext*, const Request&,
+                                                             Response*);
   template <typename Request, typename Response>
-  Result<Response> call(std::string_view what, Method<Request, Response> method, const Request& request);
+  Result<Response> call(std::string_view what, Method<Request, Response> method,
+                        const Request& request);
 
   std::unique_ptr<cri::RuntimeService::Stub> stub_;
   std::chrono::system_clock::time_point deadline_;

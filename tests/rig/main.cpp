@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // idtrail-rig: a fake kubelet for tests. It makes real pods on a real container runtime, with the
 // volumes, tokens, labels and cgroups that the kubelet gives them.
-#include <fmt/format.h>
-
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <functional>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 #include "tests/rig/file.h"
 #include "tests/rig/pod.h"
@@ -88,7 +88,9 @@ int pod_delete(Options& options) {
   int found = 0, status = 0;
   for (const auto& pod : *pods) {
     const auto& metadata = pod.metadata();
-    if (!options.all && (metadata.name() != wanted.pod || metadata.namespace_() != wanted.namespace_name)) continue;
+    if (!options.all &&
+        (metadata.name() != wanted.pod || metadata.namespace_() != wanted.namespace_name))
+      continue;
     ++found;
     if (auto done = delete_pod(client, options.node, pod); !done) status = fail(done.error());
   }
@@ -105,8 +107,11 @@ int pod_list(Options& options) {
   auto list = nlohmann::json::array();
   for (const auto& pod : *pods) {
     const auto& metadata = pod.metadata();
-    list.push_back({{"namespace", metadata.namespace_()}, {"pod", metadata.name()}, {"uid", metadata.uid()},
-                    {"sandbox_id", pod.id()}, {"ready", pod.state() == cri::SANDBOX_READY}});
+    list.push_back({{"namespace", metadata.namespace_()},
+                    {"pod", metadata.name()},
+                    {"uid", metadata.uid()},
+                    {"sandbox_id", pod.id()},
+                    {"ready", pod.state() == cri::SANDBOX_READY}});
   }
   return print(list);
 }
@@ -115,13 +120,15 @@ int volume_create(Options& options) {
   complete(options);
   auto made = create_volume(options.node.kubelet_root, options.spec.bearer, options.spec.fs_group);
   if (!made) return fail(made.error());
-  return print({{"uid", options.spec.bearer.pod_uid}, {"volume", made->path.string()}, {"jti", made->jti}});
+  return print(
+      {{"uid", options.spec.bearer.pod_uid}, {"volume", made->path.string()}, {"jti", made->jti}});
 }
 
 int volume_rotate(Options& options) {
   auto made = rotate_volume(options.node.kubelet_root, options.spec.bearer.pod_uid);
   if (!made) return fail(made.error());
-  return print({{"uid", options.spec.bearer.pod_uid}, {"volume", made->path.string()}, {"jti", made->jti}});
+  return print(
+      {{"uid", options.spec.bearer.pod_uid}, {"volume", made->path.string()}, {"jti", made->jti}});
 }
 
 int volume_delete(Options& options) {
@@ -146,7 +153,8 @@ void add_pod_commands(CLI::App& app, Options& options, std::function<int(Options
   add_bearer(*create, options, false);
   create->add_option("--name,--pod", bearer.pod, "pod name")->required();
   create->add_option("--label", options.labels, "k=v, may be repeated")->allow_extra_args(false);
-  create->add_option("--annotation", options.annotations, "k=v, may be repeated")->allow_extra_args(false);
+  create->add_option("--annotation", options.annotations, "k=v, may be repeated")
+      ->allow_extra_args(false);
   create->add_option("--container", options.spec.container, "container name")->required();
   create->add_option("--image", options.spec.image, "image")->required();
   create->add_option("--env", options.environment, "K=V, may be repeated")->allow_extra_args(false);
@@ -172,7 +180,8 @@ void add_pod_commands(CLI::App& app, Options& options, std::function<int(Options
 }
 
 void add_volume_commands(CLI::App& app, Options& options, std::function<int(Options&)>& chosen) {
-  auto* volume = app.add_subcommand("volume", "token volumes, with or without a pod")->require_subcommand(1);
+  auto* volume =
+      app.add_subcommand("volume", "token volumes, with or without a pod")->require_subcommand(1);
   auto* create = volume->add_subcommand("create", "make a token volume without a pod");
   add_bearer(*create, options, false);
   create->add_option("--name,--pod", options.spec.bearer.pod, "pod name in the token");
@@ -192,14 +201,17 @@ int main(int argc, char** argv) {
   options.spec.bearer.namespace_name = "default";
   options.spec.bearer.service_account = "default";
   std::function<int(Options&)> chosen;
-  CLI::App app("A fake kubelet: makes real pods on a container runtime, for tests.\n"
-               "Example: idtrail-rig pod create --namespace shop --name cart-0 --service-account cart \\\n"
-               "           --label app=cart --container cart --image localhost/app:1 -- /app/server",
-               "idtrail-rig");
+  CLI::App app(
+      "A fake kubelet: makes real pods on a container runtime, for tests.\n"
+      "Example: idtrail-rig pod create --namespace shop --name cart-0 --service-account cart \\\n"
+      "           --label app=cart --container cart --image localhost/app:1 -- /app/server",
+      "idtrail-rig");
   app.require_subcommand(1);
   app.add_option("--socket", options.socket, "the runtime's socket")->envname("CONTAINERD_SOCKET");
-  app.add_option("--kubelet-root", options.node.kubelet_root, "where pods/ is")->envname("RIG_KUBELET_ROOT");
-  app.add_option("--cgroup-parent", options.node.cgroup_parent, "where kubepods/ is")->envname("RIG_CGROUP_PARENT");
+  app.add_option("--kubelet-root", options.node.kubelet_root, "where pods/ is")
+      ->envname("RIG_KUBELET_ROOT");
+  app.add_option("--cgroup-parent", options.node.cgroup_parent, "where kubepods/ is")
+      ->envname("RIG_CGROUP_PARENT");
   app.add_option("--node", options.node.name, "node name in tokens");
   app.add_option("--patience", options.patience_s, "seconds for the whole call");
   add_pod_commands(app, options, chosen);

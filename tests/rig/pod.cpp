@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/rig/pod.h"
 
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include <ctime>
 #include <utility>
+
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include "tests/rig/file.h"
 
@@ -49,7 +49,8 @@ cri::PodSandboxConfig sandbox_config(const Node& node, const PodSpec& spec) {
   annotations["kubernetes.io/config.source"] = "api";
 
   config.mutable_linux()->set_cgroup_parent(cgroup_of(node, spec.bearer.pod_uid));
-  auto& namespaces = *config.mutable_linux()->mutable_security_context()->mutable_namespace_options();
+  auto& namespaces =
+      *config.mutable_linux()->mutable_security_context()->mutable_namespace_options();
   namespaces.set_network(spec.host_network ? cri::NODE : cri::POD);
   namespaces.set_pid(cri::CONTAINER);
   return config;
@@ -158,23 +159,28 @@ Result<void> delete_pod(CriClient& runtime, const Node& node, const cri::PodSand
   return delete_volumes(node.kubelet_root, sandbox.metadata().uid());
 }
 
-Result<cri::PodSandbox> find_pod(CriClient& runtime, const std::string& namespace_name, const std::string& name) {
+Result<cri::PodSandbox> find_pod(CriClient& runtime, const std::string& namespace_name,
+                                 const std::string& name) {
   auto pods = runtime.list_sandboxes();
   if (!pods) return pods.error();
   for (auto& pod : *pods) {
-    if (pod.metadata().namespace_() == namespace_name && pod.metadata().name() == name) return std::move(pod);
+    if (pod.metadata().namespace_() == namespace_name && pod.metadata().name() == name)
+      return std::move(pod);
   }
-  return Error{Errc::kNotFound, fmt::format("no pod {}/{}; `idtrail-rig pod list` shows them", namespace_name, name)};
+  return Error{Errc::kNotFound, fmt::format("no pod {}/{}; `idtrail-rig pod list` shows them",
+                                            namespace_name, name)};
 }
 
-Result<std::string> find_container(CriClient& runtime, const std::string& sandbox, const std::string& name) {
+Result<std::string> find_container(CriClient& runtime, const std::string& sandbox,
+                                   const std::string& name) {
   auto containers = runtime.list_containers(sandbox);
   if (!containers) return containers.error();
   for (const auto& container : *containers) {
     const bool wanted = name.empty() || container.metadata().name() == name;
     if (wanted && container.state() == cri::CONTAINER_RUNNING) return container.id();
   }
-  return Error{Errc::kNotFound, fmt::format("no running container '{}' in sandbox {}", name, sandbox)};
+  return Error{Errc::kNotFound,
+               fmt::format("no running container '{}' in sandbox {}", name, sandbox)};
 }
 
 }  // namespace idtrail::rig

@@ -3,10 +3,11 @@
 
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <nlohmann/json.hpp>
 
 #include "tests/rig/cri_client.h"
 #include "tests/rig/volume.h"
@@ -33,17 +34,19 @@ struct PodSpec {
   bool host_network = false;
 };
 
-/// Does what the kubelet does for a Burstable pod with one container: token volume, sandbox, container.
-/// Returns {pod, namespace, uid, sandbox_id, container_id, ip, image_id, cgroup, volume, jti}.
-/// What was made before a failure is removed again.
+/// Does what the kubelet does for a Burstable pod with one container: token volume, sandbox,
+/// container. Returns {pod, namespace, uid, sandbox_id, container_id, ip, image_id, cgroup, volume,
+/// jti}. What was made before a failure is removed again.
 Result<nlohmann::json> create_pod(CriClient& runtime, const Node& node, const PodSpec& spec);
 
 /// Removes the pod, its volumes and its cgroup.
 Result<void> delete_pod(CriClient& runtime, const Node& node, const cri::PodSandbox& sandbox);
 
-Result<cri::PodSandbox> find_pod(CriClient& runtime, const std::string& namespace_name, const std::string& name);
+Result<cri::PodSandbox> find_pod(CriClient& runtime, const std::string& namespace_name,
+                                 const std::string& name);
 
 /// A running container of the pod; the newest if its name is empty.
-Result<std::string> find_container(CriClient& runtime, const std::string& sandbox, const std::string& name);
+Result<std::string> find_container(CriClient& runtime, const std::string& sandbox,
+                                   const std::string& name);
 
 }  // namespace idtrail::rig

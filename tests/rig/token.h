@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include "core/common/result.h"
@@ -23,7 +24,9 @@ struct Token {
 };
 
 /// A pod-bound service-account token as the API server issues it: RS256, a year of life, renewed
-/// after an hour. The key is made for this call and forgotten: nobody can accept the token.
-Result<Token> issue_token(const Bearer& bearer, std::int64_t now_s);
+/// after an hour. The key is the node's own, made on first use and kept in key_file: nobody can
+/// accept the token.
+Result<Token> issue_token(const std::filesystem::path& key_file, const Bearer& bearer,
+                          std::int64_t now_s);
 
 }  // namespace idtrail::rig

@@ -18,9 +18,9 @@ struct Volume {
   std::string jti;
 };
 
-/// Makes the projected volume kube-api-access-xxxxx of a pod: a tmpfs of its own with token, ca.crt and
-/// namespace in the layout of the kubelet's AtomicWriter. Files are 0644; with an fsGroup the token is
-/// 0640 and theirs.
+/// Makes the projected volume kube-api-access-xxxxx of a pod: a tmpfs of its own with token, ca.crt
+/// and namespace in the layout of the kubelet's AtomicWriter. Files are 0644; with an fsGroup the
+/// token is 0640 and theirs.
 Result<Volume> create_volume(const std::filesystem::path& kubelet_root, const Bearer& bearer,
                              std::optional<gid_t> fs_group);
 

@@ -74,56 +74,51 @@ MAGIC
   die "no ELF kernel found in $image"
 }
 
-# make_initrd TREE RELEASE OUT: busybox, the modules in the order of their dependencies, decompressed.
+# make_initrd TREE RELEASE ROOT: busybox, and the modules in the order of their dependencies, decompressed.
 make_initrd() {
-  local tree=$1 release=$2 out=$3 root module path name
-  root=$(mktemp -d "$tree.initrd.XXXX")
+  local tree=$1 release=$2 root=$3 module paths path name
   mkdir -p "$root"/{bin,modules}
   cp "$(command -v busybox)" "$root/bin/busybox"
-  for module in "${boot_modules[@]}"; do
+  paths=$(for module in "${boot_modules[@]}"; do
     modprobe -d "$tree" -S "$release" --show-depends "$module"
-  done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r path; do
+  done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }')
+  while read -r path; do
     name=${path##*/}
-    case $name in
-      *.xz) xz -dc "$path" >"$root/modules/${name%.xz}" ;;
-      *.zst) zstd -dcq "$path" >"$root/modules/${name%.zst}" ;;
-      *) cp "$path" "$root/modules/" ;;
-    esac
-    name=${name%%.ko*}
-    printf '%s\n' "$name.ko" >>"$root/modules/order"
-  done
-  (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0) >"$out"
-  rm -rf "$root"
+    name=${name%%.ko*}.ko
+    case $path in
+      *.xz) xz -dc "$path" ;;
+      *.zst) zstd -dcq "$path" ;;
+      *) cat "$path" ;;
+    esac >"$root/modules/$name"
+    printf '%s\n' "$name" >>"$root/modules/order"
+  done <<<"$paths"
+  (cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0)
 }
 
 # unpack_kernel DIR DEB…: fills DIR and seals it.
 unpack_kernel() {
-  local dir=$1 part=$1.part tree=$1.tree deb release files
+  local dir=$1 part=$1.part tree=$1.part/tree deb release files
   shift
   say "unpacking ${dir##*/}"
-  rm -rf "$part" "$tree"
-  mkdir -p "$part" "$tree"
+  rm -rf "$part"
+  mkdir -p "$tree/lib"
   for deb; do
     dpkg-deb --fsys-tarfile "$deb" |
       tar -x -C "$tree" --no-same-owner --exclude='./usr/share' --exclude='*/drivers/gpu' --exclude='*/sound'
   done
-  if [[ -d $tree/usr/lib/modules ]]; then
-    mkdir -p "$tree/lib"
-    mv "$tree/usr/lib/modules" "$tree/lib/modules"
-  fi
+  # From 6.12 on everything is below /usr.
+  if [[ -d $tree/usr/lib/modules ]]; then mv "$tree/usr/lib/modules" "$tree/lib/modules"; fi
   release=$(ls "$tree/lib/modules")
   find "$tree/lib/modules/$release/kernel/drivers" -type f -regextype posix-extended \
     ! -regex ".*$kept_drivers.*" -delete
-  find "$tree/lib/modules" -type d -empty -delete
-  find "$tree/lib/modules" -type l -delete
+  find "$tree/lib/modules" \( -type d -empty -o -type l \) -delete
   depmod -b "$tree" "$release"
   extract_vmlinux "$(find "$tree" -name 'vmlinuz*' -type f)" "$part/vmlinux"
-  make_initrd "$tree" "$release" "$part/initrd"
+  make_initrd "$tree" "$release" "$part/initrd-tree" >"$part/initrd"
   mv "$tree/lib/modules/$release" "$part/modules"
-  printf '%s\n' "$release" >"$part/release"
-  mapfile -t files < <(cd "$part" && find * -type f | sort)
+  rm -rf "$tree" "$part/initrd-tree" "$part"/modules/vmlinuz*
+  mapfile -t files < <(cd "$part" && find . -type f | LC_ALL=C sort)
   seal "$part" "${files[@]}"
-  rm -rf "$tree"
   mv "$part" "$dir"
 }
 
