@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/kernel/stage.h"
+
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "agent/kernel/sensor.h"
+
+namespace idtrail::bench {
+namespace {
+
+constexpr std::uint32_t kRingBytes = 16U << 20U;
+constexpr const char* kRoot = "/sys/fs/cgroup";
+constexpr const char* kContainer = "/sys/fs/cgroup/kubepods/pod0/container";
+
+void require(bool condition, const char* what) {
+  if (condition) return;
+  std::perror(what);
+  std::exit(1);
+}
+
+void mount_at(const char* type, const std::string& place) {
+  std::filesystem::create_directories(place);
+  require(mount(type, place.c_str(), type, 0, nullptr) == 0, type);
+}
+
+[[noreturn]] void be_the_agent(std::uint32_t device, volume_kind verdict, int ready) {
+  SensorOptions options;
+  options.ring_bytes = kRingBytes;
+  auto sensor = Sensor::open(options);
+  if (!sensor) {
+    std::fprintf(stderr, "%s\n", sensor.error().message.c_str());
+    std::exit(1);
+  }
+  for (const ProbeStatus& probe : sensor->probes()) {
+    if (!probe.error.empty()) std::fprintf(stderr, "%s\n", probe.error.c_str());
+  }
+  const auto judged = sensor->set_volume(device, verdict, sensor->volume_generation(device));
+  require(judged && write(ready, "r", 1) == 1, "tell that the sensor stands");
+  const Sensor::RecordFn ignore = [](std::span<const std::byte>) {};
+  while (sensor->poll(std::chrono::milliseconds(1000), ignore)) {
+  }
+  std::exit(1);
+}
+
+}  // namespace
+
+Places set_stage() {
+  mount_at("ramfs", "/tmp/bench/plain");
+  mount_at("tmpfs", "/tmp/bench/volume");
+  const Places places{.ordinary = "/tmp/bench/plain/file",
+                      .credential = "/tmp/bench/volume/token",
+                      .program = "/tmp/bench/plain/program"};
+  std::ofstream(places.ordinary) << "text";
+  std::ofstream(places.credential) << "text";
+  const auto beside = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  std::filesystem::copy_file(beside / "bench_target", places.program);
+  return places;
+}
+
+std::uint32_t device_of(const std::string& path) {
+  struct stat status {};
+  require(stat(path.c_str(), &status) == 0, path.c_str());
+  return major(status.st_dev) << 20U | minor(status.st_dev);
+}
+
+void enter_container(bool inside) {
+  std::filesystem::create_directories(kContainer);
+  std::ofstream(std::string(inside ? kContainer : kRoot) + "/cgroup.procs") << getpid();
+}
+
+SensorProcess::SensorProcess(std::uint32_t device, volume_kind verdict) {
+  int ready[2];
+  require(pipe(ready) == 0, "pipe");
+  child_ = fork();
+  if (child_ == 0) be_the_agent(device, verdict, ready[1]);
+  close(ready[1]);
+  char byte = 0;
+  require(read(ready[0], &byte, 1) == 1, "wait for the sensor");
+  close(ready[0]);
+}
+
+SensorProcess::~SensorProcess() {
+  kill(child_, SIGKILL);
+  waitpid(child_, nullptr, 0);
+}
+
+}  // namespace idtrail::bench
