@@ -26,7 +26,7 @@ locked() {
   shift
   mkdir -p "$cache/locks"
   exec {fd}>"$cache/locks/$name"
-  if ! flock --nonblock "$fd"; then
+  if ! flock --timeout 5 "$fd"; then
     say "waiting for another run that prepares $name"
     flock "$fd"
   fi
