@@ -49,8 +49,7 @@ class Service final : public v1::LocalAgent::Service {
   }
   grpc::Status Doctor(grpc::ServerContext*, const v1::DoctorRequest* request,
                       v1::DoctorReply* reply) override {
-    *reply = answers_->doctor(*request);
-    return grpc::Status::OK;
+    return ask(&LocalAnswers::doctor, *request, *reply);
   }
 
  private:

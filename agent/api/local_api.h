@@ -11,7 +11,7 @@
 
 namespace idtrail {
 
-/// What the socket's questions are answered with. All but `doctor` run where `post` runs them.
+/// What the socket's questions are answered with, where `post` runs them.
 struct LocalAnswers {
   std::function<v1::TopReply(const v1::TopRequest&)> top;
   std::function<v1::FindingsReply(const v1::FindingsRequest&)> findings;

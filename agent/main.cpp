@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+#include <map>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+
+#include "agent/agent.h"
+#include "agent/config.h"
+#include "agent/kernel/preflight.h"
+
+#ifndef IDTRAIL_VERSION
+#define IDTRAIL_VERSION "unknown"
+#endif
+
+namespace {
+
+using idtrail::Config;
+using idtrail::Errc;
+
+enum Exit : int { kOk = 0, kError = 1, kUsage = 2, kUnsupportedNode = 3, kDegraded = 4 };
+
+constexpr const char* kExamples = R"(
+Examples:
+  idtrail-agent                                          watch this node with the defaults
+  idtrail-agent --config /etc/idtrail/agent.yaml         settings from a file; options win over it
+  idtrail-agent --learning-window 10m --findings f.jsonl learn for ten minutes, findings also to a file
+  idtrail-agent --record run.idtrail                     record every input, for `idtrail replay`
+  idtrail-agent --scope-cgroup /kubepods.slice           watch pods only
+  idtrail-agent --print-config >agent.yaml               every setting with its value
+
+Findings go to standard output, one JSON object a line; the log goes to standard error. Ask the
+running agent with `idtrail top`, `idtrail findings` and `idtrail coverage`.
+
+Exit: 0 ok, 1 error, 2 usage or configuration, 3 this node cannot be watched (run `idtrail doctor`),
+4 some probes were refused (only with --strict).)";
+
+struct Options {
+  std::string config_file;
+  std::map<std::string_view, std::vector<std::string>> given;  // by setting's key
+  bool print_config = false;
+  bool strict = false;
+  bool overwrite = false;
+};
+
+void declare(CLI::App& app, Options& options) {
+  app.set_version_flag("--version", "idtrail-agent " IDTRAIL_VERSION);
+  app.add_option("--config", options.config_file, "YAML file with settings")->type_name("FILE");
+  app.add_flag("--print-config", options.print_config, "Print the settings as YAML and exit");
+  app.add_flag("--strict", options.strict, "Exit with 4 if a probe is refused");
+  app.add_flag("--overwrite", options.overwrite, "Replace the recording if it exists");
+  for (const auto& setting : idtrail::settings()) {
+    auto* option = app.add_option(std::string(setting.option), options.given[setting.key],
+                                  fmt::format("{} ({})", setting.key, setting.allowed));
+    option->type_name("VALUE")->group("Settings");
+    if (!setting.list) option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  }
+  app.footer(kExamples);
+}
+
+/// The file's settings under those of the command line.
+idtrail::Result<Config> settle(const Options& options) {
+  Config config;
+  if (!options.config_file.empty()) {
+    auto loaded = idtrail::load_config(options.config_file, config);
+    if (!loaded) return loaded.error();
+    config = std::move(*loaded);
+  }
+  for (const auto& setting : idtrail::settings()) {
+    const auto& values = options.given.at(setting.key);
+    if (values.empty()) continue;
+    std::string text;
+    for (const auto& value : values) text += setting.list ? value + "\n" : value;
+    if (!setting.set(config, text)) {
+      return idtrail::Error{Errc::kInvalid, fmt::format("{} must be {}, not \"{}\"", setting.option,
+                                                        setting.allowed, values.front())};
+    }
+  }
+  return config;
+}
+
+void start_log(const std::string& level) {
+  auto log =
+      std::make_shared<spdlog::logger>("agent", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  log->set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+  log->set_level(spdlog::level::from_str(level));
+  log->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(log);
+}
+
+/// Readable when the agent is to stop. Before any thread starts, so that all of them block the
+/// signals.
+int stop_signals() {
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+int cannot_watch(const idtrail::Error& error) {
+  spdlog::error("this node cannot be watched error=\"{}\" advice=\"run `idtrail doctor`\"",
+                error.message);
+  switch (error.code) {
+    case Errc::kPermission:
+    case Errc::kUnsupported:
+      return kUnsupportedNode;
+    case Errc::kInvalid:
+      return kUsage;
+    default:
+      return kError;
+  }
+}
+
+std::size_t warn_refused(const idtrail::Sensor& sensor) {
+  std::size_t refused = 0;
+  for (const auto& probe : sensor.probes()) {
+    if (!probe.hook.empty()) continue;
+    ++refused;
+    spdlog::warn("probe refused name={} error=\"{}\"", probe.name, probe.error);
+  }
+  return refused;
+}
+
+int watch(const Config& config, const Options& options) {
+  const int stop_fd = stop_signals();
+  if (auto may = idtrail::preflight(); !may) return cannot_watch(may.error());
+  idtrail::SensorOptions wanted;
+  wanted.ring_bytes = static_cast<std::uint32_t>(config.ring_bytes);
+  auto sensor = idtrail::Sensor::open(wanted);
+  if (!sensor) return cannot_watch(sensor.error());
+  const std::size_t all = sensor->probes().size();
+  const std::size_t refused = warn_refused(*sensor);
+  if (options.strict && refused > 0) return kDegraded;
+  auto agent = idtrail::Agent::start(config, std::move(*sensor), options.overwrite);
+  if (!agent) {
+    spdlog::error("start failed error=\"{}\"", agent.error().message);
+    return kError;
+  }
+  spdlog::info("ready probes={} refused={} socket={} store={} learning_window={}s", all - refused,
+               refused, config.socket.string(), config.store.string(),
+               std::chrono::duration_cast<std::chrono::seconds>(config.learning_window).count());
+  (*agent)->run(stop_fd);
+  return kOk;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Watches what every workload identity of this node does, and reports what deviates.");
+  Options options;
+  declare(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? kOk : kUsage;
+  }
+  const auto config = settle(options);
+  if (!config) {
+    std::cerr << "idtrail-agent: " << config.error().message << "\n";
+    return kUsage;
+  }
+  if (options.print_config) {
+    std::cout << idtrail::config_yaml(*config);
+    return kOk;
+  }
+  start_log(config->log_level);
+  return watch(*config, options);
+}
