@@ -177,16 +177,15 @@ v1::Check runtime(const NodeSettings& settings) {
   close(fd);
   if (result == 0) return check("container-runtime", "ok", "somebody listens at " + path);
   return check("container-runtime", "degraded", fmt::format("{}: {}", path, std::strerror(error)),
-               "set containerd.socket to the runtime's CRI socket; without it pods have no names");
+               "set containerd_socket to the runtime's CRI socket; without it pods have no names");
 }
 
 v1::Check kubelet(const NodeSettings& settings) {
   const std::string pods = settings.kubelet_root + "/pods";
   struct stat meta {};
   if (stat(pods.c_str(), &meta) == 0) return check("kubelet", "ok", pods);
-  return check("kubelet", "degraded", pods + " is not there",
-               "on a Kubernetes node set kubelet_root (k3s and others differ); without Kubernetes "
-               "ignore this");
+  return check("kubelet", "ok",
+               pods + " is not there: no Kubernetes node, or kubelet_root is to be set (k3s and others differ)");
 }
 
 }  // namespace

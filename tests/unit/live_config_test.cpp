@@ -24,11 +24,11 @@ TEST(Config, HoldsItsDefaultsWhereTheFileIsEmpty) {
 TEST(Config, TakesEveryLevelOfAFile) {
   const auto config = parse_config(R"(
 node: worker-1
-baseline: {learning_window: 60s, store: ""}
-detect:
-  credential_readers: [/usr/bin/kubelet, /opt/agent]
+baseline: {learning_window: 60s}
+store: ""
+credential_readers: [/usr/bin/kubelet, /opt/agent]
 ring_size: 16MiB
-findings: {kept: 5}
+findings_kept: 5
 )",
                                    "idtrail.yaml", {});
   ASSERT_TRUE(config) << config.error().message;
@@ -73,12 +73,12 @@ INSTANTIATE_TEST_SUITE_P(
               "idtrail.yaml:2: unknown key \"baseline.window\""},
         Wrong{"duration_without_unit", "baseline: {learning_window: 60}",
               "idtrail.yaml:1: baseline.learning_window must be a duration such as 500ms, 60s"},
-        Wrong{"negative_duration", "detect: {cool_down: -1s}", "detect.cool_down must be"},
-        Wrong{"zero_duration", "detect: {cool_down: 0s}", "detect.cool_down must be"},
-        Wrong{"duration_beyond_a_year", "detect: {cool_down: 9999d}", "not \"9999d\""},
+        Wrong{"negative_duration", "cool_down: -1s", "cool_down must be"},
+        Wrong{"zero_duration", "cool_down: 0s", "cool_down must be"},
+        Wrong{"duration_beyond_a_year", "cool_down: 9999d", "not \"9999d\""},
         Wrong{"list_where_text_is_due", "node: [a]", "node must be the node's name"},
         Wrong{"map_where_text_is_due", "node: {a: b}", "node must be the node's name"},
-        Wrong{"text_where_a_list_is_due", "detect: {credential_readers: /x}",
+        Wrong{"text_where_a_list_is_due", "credential_readers: /x",
               "must be a list of absolute paths"},
         Wrong{"text_where_a_level_is_due", "baseline: 3",
               "idtrail.yaml:1: baseline. must be a mapping"},
