@@ -76,7 +76,7 @@ class LiveAgent final : public Agent {
   std::unique_ptr<Recorder> recorder_;    // null: nothing is recorded
   std::unique_ptr<Pipeline> pipeline_;
   std::unique_ptr<VolumeWatch> volumes_;  // null: volumes_missing_ says why
-  std::unique_ptr<Containers> containers_;
+  std::unique_ptr<ContainerLookUps> containers_;
   std::unique_ptr<LocalApi> api_;
   std::string volumes_missing_;
   std::vector<std::uint64_t> drops_;
@@ -155,7 +155,7 @@ void LiveAgent::start_volumes() {
   VolumeSettings settings;
   settings.kubelet_root = config_.kubelet_root.string();
   settings.generation = [this](std::uint32_t device) { return sensor_.volume_generation(device); };
-  auto volumes = Volumes::open(std::move(settings));
+  auto volumes = MountedVolumes::open(std::move(settings));
   if (!volumes) {
     volumes_missing_ = volumes.error().message;
     spdlog::warn("volumes not watched error=\"{}\"", volumes_missing_);
@@ -166,7 +166,7 @@ void LiveAgent::start_volumes() {
 }
 
 void LiveAgent::start_sources() {
-  containers_ = std::make_unique<Containers>(ContainerSettings{
+  containers_ = std::make_unique<ContainerLookUps>(ContainerSettings{
       .cri_socket = config_.cri_socket,
       .runtime_state = config_.runtime_state,
       .cgroup_root = config_.cgroup_root,

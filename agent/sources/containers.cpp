@@ -25,25 +25,27 @@ v1::Fact as_fact(v1::ContainerFact container) {
 
 }  // namespace
 
-Containers::Containers(ContainerSettings settings)
+ContainerLookUps::ContainerLookUps(ContainerSettings settings)
     : settings_(std::move(settings)),
       cri_(settings_.cri_socket),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
-void Containers::ask(std::string container_id) {
+void ContainerLookUps::ask(std::string container_id) {
   asked_.push({.what = Question::What::kContainer, .container_id = std::move(container_id)});
 }
-void Containers::ask_cgroup(std::uint64_t id) {
+void ContainerLookUps::ask_cgroup(std::uint64_t id) {
   asked_.push({.what = Question::What::kCgroup, .container_id = {}, .cgroup = id});
 }
-void Containers::ask_all() { asked_.push({.what = Question::What::kAll, .container_id = {}}); }
+void ContainerLookUps::ask_all() {
+  asked_.push({.what = Question::What::kAll, .container_id = {}});
+}
 
-std::string Containers::missing() const {
+std::string ContainerLookUps::missing() const {
   const std::lock_guard lock(missing_mutex_);
   return missing_;
 }
 
-void Containers::run(const std::stop_token& stop) {
+void ContainerLookUps::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (const auto question = asked_.pop(stop, until_next())) take(*question);
     while (const auto question = asked_.try_pop()) take(*question);
@@ -62,7 +64,7 @@ void Containers::run(const std::stop_token& stop) {
   }
 }
 
-void Containers::take(const Question& question) {
+void ContainerLookUps::take(const Question& question) {
   if (question.what == Question::What::kAll) return take_all();
   if (question.what == Question::What::kCgroup) return answer_cgroup(question.cgroup);
   if (waiting_.size() >= kMaxWaiting) return;
@@ -70,14 +72,14 @@ void Containers::take(const Question& question) {
   waiting_.try_emplace(question.container_id, Waiting{now, now, kFirstPause});
 }
 
-void Containers::take_all() {
+void ContainerLookUps::take_all() {
   const auto ids = cri_.ids();
   note(ids ? nullptr : &ids.error());
   if (!ids) return;
   for (const auto& id : *ids) take({.what = Question::What::kContainer, .container_id = id});
 }
 
-void Containers::answer_cgroup(std::uint64_t id) {
+void ContainerLookUps::answer_cgroup(std::uint64_t id) {
   for (auto& cgroup : find_cgroup(settings_.cgroup_root.string(), id)) {
     v1::Fact fact;
     *fact.mutable_cgroup() = std::move(cgroup);
@@ -85,7 +87,7 @@ void Containers::answer_cgroup(std::uint64_t id) {
   }
 }
 
-bool Containers::try_answer(const std::string& id, const Waiting& waiting) {
+bool ContainerLookUps::try_answer(const std::string& id, const Waiting& waiting) {
   const auto waited = Clock::now() - waiting.since;
   if (auto found = look(id, waited > settings_.deadline / 2)) {
     settings_.answer(as_fact(std::move(*found)));
@@ -100,7 +102,7 @@ bool Containers::try_answer(const std::string& id, const Waiting& waiting) {
 
 /// The CRI first: it alone has the pod's labels, thus the owner. A Kubernetes container's bundle
 /// serves only where the CRI socket is silent or has not shown it for half of the deadline.
-std::optional<v1::ContainerFact> Containers::look(const std::string& id, bool late) {
+std::optional<v1::ContainerFact> ContainerLookUps::look(const std::string& id, bool late) {
   bool silent = true;
   if (Clock::now() >= cri_again_) {
     auto found = cri_.look_up(id);
@@ -115,7 +117,7 @@ std::optional<v1::ContainerFact> Containers::look(const std::string& id, bool la
 }
 
 /// Says once when the socket falls silent and once when it answers again; counts the rest.
-void Containers::note(const Error* error) {
+void ContainerLookUps::note(const Error* error) {
   if (error != nullptr) failed_.fetch_add(1);
   const std::lock_guard lock(missing_mutex_);
   if (error != nullptr && missing_.empty()) {
@@ -130,7 +132,7 @@ void Containers::note(const Error* error) {
   missing_ = error == nullptr ? "" : error->message;
 }
 
-std::chrono::nanoseconds Containers::until_next() const {
+std::chrono::nanoseconds ContainerLookUps::until_next() const {
   std::chrono::nanoseconds wait = kIdle;
   for (const auto& [id, waiting] : waiting_) {
     wait = std::min<std::chrono::nanoseconds>(wait, waiting.next - Clock::now());

@@ -27,9 +27,9 @@ struct ContainerSettings {
 
 /// Looks containers up on a thread of its own, again and again until they are known or their
 /// deadline has passed: a runtime may show a container only some time after its cgroup.
-class Containers {
+class ContainerLookUps {
  public:
-  explicit Containers(ContainerSettings settings);
+  explicit ContainerLookUps(ContainerSettings settings);
 
   /// Never blocks; where the queue is full the question is counted and gone.
   void ask(std::string container_id);

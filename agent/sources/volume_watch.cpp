@@ -14,7 +14,7 @@ namespace {
 constexpr std::chrono::milliseconds kSettle{20};
 }  // namespace
 
-VolumeWatch::VolumeWatch(Volumes volumes, RefusingQueue<v1::Fact>& facts)
+VolumeWatch::VolumeWatch(MountedVolumes volumes, RefusingQueue<v1::Fact>& facts)
     : volumes_(std::move(volumes)),
       facts_(facts),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}

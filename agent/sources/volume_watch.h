@@ -16,7 +16,7 @@ namespace idtrail {
 class VolumeWatch {
  public:
   /// `facts` outlives the watch.
-  VolumeWatch(Volumes volumes, RefusingQueue<v1::Fact>& facts);
+  VolumeWatch(MountedVolumes volumes, RefusingQueue<v1::Fact>& facts);
 
   /// Asks for a device that the pipeline does not know, or knows with another inode. Any thread;
   /// never blocks.
@@ -32,7 +32,7 @@ class VolumeWatch {
   void run(const std::stop_token& stop);
   void answer();
 
-  Volumes volumes_;
+  MountedVolumes volumes_;
   RefusingQueue<v1::Fact>& facts_;
   Bell bell_;
   RefusingQueue<Question> asked_{4096, &bell_};

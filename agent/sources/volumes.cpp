@@ -27,7 +27,7 @@ v1::Fact elsewhere(std::uint32_t device, std::uint32_t generation) {
 
 }  // namespace
 
-Result<Volumes> Volumes::open(VolumeSettings settings) {
+Result<MountedVolumes> MountedVolumes::open(VolumeSettings settings) {
   const std::string table_path = settings.proc + "/1/mountinfo";
   const std::string root_path = settings.proc + "/1/root";
   Fd table(::open(table_path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -40,13 +40,13 @@ Result<Volumes> Volumes::open(VolumeSettings settings) {
                  fmt::format("open {}: {}; needed are CAP_SYS_PTRACE and the node's pid namespace",
                              root_path, std::strerror(errno))};
   }
-  return Volumes(std::move(settings), std::move(table), std::move(root));
+  return MountedVolumes(std::move(settings), std::move(table), std::move(root));
 }
 
-Volumes::Volumes(VolumeSettings settings, Fd table, Fd root)
+MountedVolumes::MountedVolumes(VolumeSettings settings, Fd table, Fd root)
     : settings_(std::move(settings)), table_(std::move(table)), root_(std::move(root)) {}
 
-std::optional<Volumes::Table> Volumes::read_table() {
+std::optional<MountedVolumes::Table> MountedVolumes::read_table() {
   Table table;
   const MountTable read = read_mounts(table_.get(), [&](Mount mount) {
     auto path = parse_volume_path(mount.point, settings_.kubelet_root);
@@ -58,8 +58,8 @@ std::optional<Volumes::Table> Volumes::read_table() {
   return table;
 }
 
-bool Volumes::is_due(std::uint32_t device, const Found& found, std::uint32_t generation,
-                     const VolumeQuestions& asked) const {
+bool MountedVolumes::is_due(std::uint32_t device, const Found& found, std::uint32_t generation,
+                            const VolumeQuestions& asked) const {
   if (asked.devices.contains(device)) return true;
   const auto known = known_.find(device);
   if (known == known_.end() || known->second.mount_id != found.mount.id) return true;
@@ -68,7 +68,8 @@ bool Volumes::is_due(std::uint32_t device, const Found& found, std::uint32_t gen
          (fact.credential() && fact.files().empty() && asked.pods.contains(fact.pod_uid()));
 }
 
-v1::Fact Volumes::look_at(std::uint32_t device, const Found& found, std::uint32_t generation) {
+v1::Fact MountedVolumes::look_at(std::uint32_t device, const Found& found,
+                                 std::uint32_t generation) {
   auto& known = known_[device];
   known = Known{.mount_id = found.mount.id, .fact = {}};
   known.fact.set_device(device);
@@ -82,7 +83,7 @@ v1::Fact Volumes::look_at(std::uint32_t device, const Found& found, std::uint32_
   return as_fact(known.fact);
 }
 
-void Volumes::drop_gone(const Table& table, std::vector<v1::Fact>& facts) {
+void MountedVolumes::drop_gone(const Table& table, std::vector<v1::Fact>& facts) {
   for (auto at = known_.begin(); at != known_.end();) {
     if (table.contains(at->first)) {
       ++at;
@@ -97,7 +98,7 @@ void Volumes::drop_gone(const Table& table, std::vector<v1::Fact>& facts) {
   }
 }
 
-std::vector<v1::Fact> Volumes::scan(const VolumeQuestions& asked) {
+std::vector<v1::Fact> MountedVolumes::scan(const VolumeQuestions& asked) {
   std::vector<v1::Fact> facts;
   const auto first = read_table();
   if (!first) return facts;

@@ -32,14 +32,14 @@ struct VolumeQuestions {
 
 /// The memory file systems of the node, by the mount table of its first process: no workload can
 /// write that one. One thread.
-class Volumes {
+class MountedVolumes {
  public:
   /// kPermission where the table or the root of the first process cannot be opened.
-  static Result<Volumes> open(VolumeSettings settings);
+  static Result<MountedVolumes> open(VolumeSettings settings);
 
-  /// Reads the table and returns what changed since the last scan. Volumes that were asked for, and
-  /// those of the asked pods that were empty, are listed anew: a rotated token is a new inode.
-  /// A fact's generation is that of the superblock which was looked at.
+  /// Reads the table and returns what changed since the last scan. Volumes that were asked
+  /// for, and those of the asked pods that were empty, are listed anew: a rotated token is a new
+  /// inode. A fact's generation is that of the superblock which was looked at.
   std::vector<v1::Fact> scan(const VolumeQuestions& asked);
 
   /// Readable with POLLPRI when the table has changed.
@@ -56,7 +56,7 @@ class Volumes {
   };
   using Table = std::map<std::uint32_t, Found>;
 
-  Volumes(VolumeSettings settings, Fd table, Fd root);
+  MountedVolumes(VolumeSettings settings, Fd table, Fd root);
   std::optional<Table> read_table();
   [[nodiscard]] bool is_due(std::uint32_t device, const Found& found, std::uint32_t generation,
                             const VolumeQuestions& asked) const;
