@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/identity/processes.h"
 
+#include <chrono>
 #include <utility>
 
 #include "agent/identity/subject_parts.h"
@@ -8,6 +9,8 @@
 
 namespace idtrail {
 namespace {
+
+constexpr std::chrono::milliseconds kTick{10};  // USER_HZ is 100 on every architecture we know
 
 std::uint64_t key_of(const ProcessKey& key) {
   const auto started = static_cast<std::uint64_t>(key.started.time_since_epoch().count());
@@ -37,7 +40,12 @@ const Process* Processes::find(const ProcessKey& key) const {
 
 Process* Processes::find_mutable(const ProcessKey& key) {
   const std::uint32_t* row = by_key_.find(key_of(key));
-  return row != nullptr && rows_[*row].key == key ? &rows_[*row] : nullptr;
+  if (row != nullptr && rows_[*row].key == key) return &rows_[*row];
+  // A process that ran before the agent is known by its tick only; no tgid is used twice in one.
+  const std::uint32_t* living = by_tgid_.find(key.tgid);
+  if (living == nullptr || !rows_[*living].start_by_tick) return nullptr;
+  const auto within = key.started - rows_[*living].key.started;
+  return within >= within.zero() && within < kTick ? &rows_[*living] : nullptr;
 }
 
 const Process* Processes::find_living(std::uint32_t tgid) const {
@@ -55,6 +63,7 @@ void Processes::on_fact(const v1::ProcessFact& fact, const Process* parent, Plac
   process.place_known = place.kind != PlaceKind::kUnannounced;
   process.host_mntns = fact.host_mount_namespace();
   process.tree = key;
+  process.start_by_tick = true;
   process.exe_stated = false;
   if (!place.is_container()) {
     process.entry = Entry::kHost;

@@ -22,10 +22,11 @@ struct Process {
   SubjectPtr subject;   // never null; after a fork the parent's
   SubjectPtr ancestor;  // nearest ancestor's in the same place; null at the boundary
   Entry entry = Entry::kUnknown;
-  bool start_seen = true;    // false: lineage has a hole here
-  bool exe_stated = true;    // false: from stat(2), which on an overlay says other numbers
-  bool host_mntns = false;   // as its last exec, or its parent's, had it
-  bool awaits_exec = false;  // entered, but has not yet run a program in its own mount namespace
+  bool start_seen = true;      // false: lineage has a hole here
+  bool start_by_tick = false;  // key.started is the clock tick's first nanosecond, as /proc has it
+  bool exe_stated = true;      // false: from stat(2), which on an overlay says other numbers
+  bool host_mntns = false;     // as its last exec, or its parent's, had it
+  bool awaits_exec = false;    // entered, but has not yet run a program in its own mount namespace
   bool ended = false;
   std::uint32_t older = 0;  // neighbours in the list of the living or of the dead
   std::uint32_t newer = 0;
