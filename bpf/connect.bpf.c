@@ -96,11 +96,11 @@ static __always_inline int emit_connect(struct attempt tried, int result, __u32 
 	event = event_reserve(task, EVENT_connect, sizeof(*event));
 	if (!event)
 		return 0;
-	parent = BPF_CORE_READ(task, real_parent);
+	parent = TASK_READ(task, real_parent);
 	event->connect = (struct connect_payload){
 		.exe = exe_id(task),
 		.parent_start_boot_ns = start_boot_ns(parent),
-		.parent_tgid = BPF_CORE_READ(parent, tgid),
+		.parent_tgid = TASK_READ(parent, tgid),
 		.result = result,
 		.family = attempt->family,
 		.protocol = BPF_CORE_READ(sk, sk_protocol),

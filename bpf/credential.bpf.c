@@ -32,13 +32,13 @@ static __always_inline void fill(struct credential_payload *out, const struct fi
 {
 	const struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	const struct dentry *dir = BPF_CORE_READ(dentry, d_parent);
-	const struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+	const struct task_struct *parent = TASK_READ(task, real_parent);
 
 	*out = (struct credential_payload){
 		.file = file_id(BPF_CORE_READ(file, f_inode)),
 		.exe = exe_id(task),
 		.parent_start_boot_ns = start_boot_ns(parent),
-		.parent_tgid = BPF_CORE_READ(parent, tgid),
+		.parent_tgid = TASK_READ(parent, tgid),
 		.open_flags = BPF_CORE_READ(file, f_flags),
 		.flags = in_host_mntns(task) ? CREDENTIAL_HOST_MNTNS : 0,
 	};

@@ -30,12 +30,23 @@ struct {
 _Static_assert(3 * EVENT_PATH_MAX <= TAIL_OFFSET_MASK, "the paths fit before the arguments");
 _Static_assert(sizeof(struct exec_event) <= EVENT_RECORD_MAX, "a record fits");
 
+/* Not static, so that the verifier checks it by itself and once, not in every place and state that
+ * it is called from. Such a function takes no pointer before 5.12, hence the look-up. */
+__noinline int climb(void)
+{
+	__u32 first = 0;
+	struct exec_scratch *out = bpf_map_lookup_elem(&scratch, &first);
+
+	return out && path_climb(&out->walk);
+}
+
 /* Returns the bytes added to the tail at `used`, NUL included. */
 static __always_inline __u32 add_path(struct exec_scratch *out, __u32 used, const struct path *path)
 {
 	__u32 begin, size;
 
-	if (!path_walk(&out->walk, path))
+	path_start(&out->walk, path);
+	if (!climb())
 		out->event.exec.flags |= EXEC_PATH_CUT;
 	begin = out->walk.begin & (EVENT_PATH_MAX - 1); /* for the verifier */
 	size = EVENT_PATH_MAX - begin;
@@ -85,16 +96,16 @@ static __always_inline void add_flags(__u32 *flags, const struct task_struct *ta
 		*flags |= EXEC_SCRIPT;
 	if (in_host_mntns(task))
 		*flags |= EXEC_HOST_MNTNS;
-	if (BPF_CORE_READ(task, signal, tty))
+	if (TASK_READ(task, signal, tty))
 		*flags |= EXEC_TTY;
 }
 
 SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
 {
-	const struct task_struct *parent = BPF_CORE_READ(task, real_parent);
-	const struct mm_struct *mm = BPF_CORE_READ(task, mm);
-	const struct file *exe = BPF_CORE_READ(mm, exe_file);
+	const struct task_struct *parent = TASK_READ(task, real_parent);
+	const struct mm_struct *mm = TASK_READ(task, mm);
+	const struct file *exe = TASK_READ(mm, exe_file);
 	struct exec_scratch *out;
 	__u32 first = 0, used;
 
@@ -104,10 +115,10 @@ int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm
 	if (!out)
 		return 0;
 	out->event.exec = (struct exec_payload){
-		.exe = file_id(BPF_CORE_READ(exe, f_inode)),
+		.exe = exe_id(task),
 		.parent_start_boot_ns = start_boot_ns(parent),
-		.parent_tgid = BPF_CORE_READ(parent, tgid),
-		.uid = BPF_CORE_READ(task, cred, euid.val),
+		.parent_tgid = TASK_READ(parent, tgid),
+		.uid = TASK_READ(task, cred, euid.val),
 	};
 	add_flags(&out->event.exec.flags, task, bprm);
 	add_file_flags(&out->event.exec.flags, exe);

@@ -12,11 +12,11 @@ struct exit_event {
 /* As wait(2) takes it: one code for the group once a thread has ended all, else the leader's. */
 static __always_inline int exit_code_of(const struct task_struct *task)
 {
-	const struct signal_struct *signal = BPF_CORE_READ(task, signal);
+	const struct signal_struct *signal = TASK_READ(task, signal);
 
-	if (BPF_CORE_READ(signal, flags) & SIGNAL_GROUP_EXIT)
-		return BPF_CORE_READ(signal, group_exit_code);
-	return BPF_CORE_READ(task, group_leader, exit_code);
+	if (TASK_READ(signal, flags) & SIGNAL_GROUP_EXIT)
+		return TASK_READ(signal, group_exit_code);
+	return TASK_READ(task, group_leader, exit_code);
 }
 
 static __always_inline int emit_exit(void)

@@ -10,7 +10,7 @@
 #include "bpf/lib/kernel.h"
 #include "idtrail/events.h"
 
-#define PATH_STEPS_MAX 32 /* components and mount points together; bounds the verifier's work */
+#define PATH_STEPS_MAX 48 /* components and mount points together; bounds the verifier's work */
 #define COMPONENT_MASK 255 /* no file system has longer names */
 
 /* A path is written backwards, so that it ends, NUL included, at EVENT_PATH_MAX; what follows is room
@@ -60,16 +60,20 @@ static __always_inline enum path_step path_step(struct path_walk *walk)
 	return walk->dentry == dentry ? PATH_DONE : PATH_GO_ON;
 }
 
-/* False if the path was cut, at the front: too long or too deep. */
-static __always_inline bool path_walk(struct path_walk *walk, const struct path *from)
+static __always_inline void path_start(struct path_walk *walk, const struct path *from)
 {
-	enum path_step step = PATH_GO_ON;
-
 	walk->dentry = BPF_CORE_READ(from, dentry);
 	walk->mount = (const void *)BPF_CORE_READ(from, mnt) -
 		      bpf_core_field_offset(struct mount, mnt);
 	walk->begin = EVENT_PATH_MAX - 1;
 	walk->text[EVENT_PATH_MAX - 1] = '\0';
+}
+
+/* False if the path was cut, at the front: too long or too deep. */
+static __always_inline bool path_climb(struct path_walk *walk)
+{
+	enum path_step step = PATH_GO_ON;
+
 	for (int i = 0; i < PATH_STEPS_MAX && step == PATH_GO_ON; i++)
 		step = path_step(walk);
 	if (walk->begin == EVENT_PATH_MAX - 1) { /* the root itself */

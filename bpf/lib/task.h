@@ -5,11 +5,23 @@
 
 #include "bpf/lib/maps.h"
 
-/* bpf_get_current_task_btf() came with 5.11. */
+/* bpf_get_current_task_btf(), whose pointer the verifier lets programs follow by plain loads, came
+ * with 5.11. */
+static __always_inline bool tasks_are_typed(void)
+{
+	return bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf);
+}
+
 static __always_inline const struct task_struct *current_task(void)
 {
+	if (tasks_are_typed())
+		return bpf_get_current_task_btf();
 	return (const struct task_struct *)bpf_get_current_task();
 }
+
+/* BPF_CORE_READ for what is reached from a task: a load costs one instruction, a helper eighty. */
+#define TASK_READ(from, ...)                                                  \
+	(tasks_are_typed() ? ___arrow(from, __VA_ARGS__) : BPF_CORE_READ(from, __VA_ARGS__))
 
 static __always_inline const struct control *control_of_agent(void)
 {
@@ -27,14 +39,14 @@ static __always_inline bool from_agent(void)
 
 static __always_inline __u64 start_boot_ns(const struct task_struct *task)
 {
-	return BPF_CORE_READ(task, group_leader, start_boottime);
+	return TASK_READ(task, group_leader, start_boottime);
 }
 
 /* The one place that knows which hierarchy names a container. A node whose controllers are on v1
  * would read the kernfs id of the `memory` or `pids` controller's cgroup here. */
 static __always_inline __u64 cgroup_id(const struct task_struct *task)
 {
-	return BPF_CORE_READ(task, cgroups, dfl_cgrp, kn, id);
+	return TASK_READ(task, cgroups, dfl_cgrp, kn, id);
 }
 
 static __always_inline bool in_host_mntns(const struct task_struct *task)
@@ -42,7 +54,7 @@ static __always_inline bool in_host_mntns(const struct task_struct *task)
 	const struct control *settings = control_of_agent();
 	__u32 host = settings ? settings->host_mntns : 0;
 
-	return host && BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum) == host;
+	return host && TASK_READ(task, nsproxy, mnt_ns, ns.inum) == host;
 }
 
 static __always_inline struct file_id file_id(const struct inode *inode)
@@ -56,7 +68,13 @@ static __always_inline struct file_id file_id(const struct inode *inode)
 
 static __always_inline struct file_id exe_id(const struct task_struct *task)
 {
-	return file_id(BPF_CORE_READ(task, mm, exe_file, f_inode));
+	const struct inode *inode = TASK_READ(task, mm, exe_file, f_inode);
+
+	return (struct file_id){
+		.inode = TASK_READ(inode, i_ino),
+		.device = TASK_READ(inode, i_sb, s_dev),
+		.generation = TASK_READ(inode, i_generation),
+	};
 }
 
 #endif /* IDTRAIL_BPF_TASK_H */

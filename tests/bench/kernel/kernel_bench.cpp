@@ -84,9 +84,13 @@ void print_added(const char* who, const Figures& with, const Figures& without) {
   }
 }
 
-void run() {
+/// Of the operations with these names; of all if there are none.
+void run(const std::vector<std::string>& names) {
   const Places places = set_stage();
-  const std::vector<Operation> all = operations(places);
+  std::vector<Operation> all = operations(places);
+  std::erase_if(all, [&](const Operation& operation) {
+    return !names.empty() && std::ranges::find(names, operation.name) == names.end();
+  });
   const std::uint32_t volume = device_of(places.credential);
   const Figures without = measure_all(all);
   for (const auto& [name, figure] : without) print(fmt::format("kernel.{}.none.insn", name), figure);
@@ -106,4 +110,4 @@ void run() {
 }  // namespace
 }  // namespace idtrail::bench
 
-int main() { idtrail::bench::run(); }
+int main(int argc, char** argv) { idtrail::bench::run({argv + 1, argv + argc}); }
