@@ -11,6 +11,10 @@ failures=0
 trap 'rm -rf "$work"' EXIT
 
 vm() { tests/vm/run --kernel "$kernel" --out "$work/out" "$@"; }
+start_vm() { # start_vm COMMAND: in the background; its own process, not a shell's child, is $pid
+  tests/vm/run --kernel "$kernel" --out "$work/out" -- "$1" >"$work/said" 2>"$work/error" &
+  pid=$!
+}
 status_of() { # status_of COMMAND…: its exit code in $status, its words in $work/said
   status=0
   "$@" >"$work/said" 2>"$work/error" || status=$?
@@ -53,8 +57,7 @@ check "exit code 0 is the command's" test "$status" = 0
 check "several arguments arrive as they are" test "$(<"$work/said")" = "two words|a'quote|\$HOME|"
 
 # Streaming: the first line is here while the command still waits for our answer.
-vm -- 'echo first; until [[ -e /out/answer ]]; do sleep 0.2; done; echo second; exit 7' >"$work/said" 2>"$work/error" &
-pid=$!
+start_vm 'echo first; until [[ -e /out/answer ]]; do sleep 0.2; done; echo second; exit 7'
 streamed=no
 for _ in {1..600}; do
   if grep -q first "$work/said"; then streamed=yes && break; fi
@@ -71,8 +74,7 @@ status_of vm --timeout 25 -- 'echo begun; sleep 1000'
 check "a timeout ends with 124" test "$status" = 124
 check "a timeout says so" grep -q 'timeout: no result after 25 seconds' "$work/error"
 check "nothing runs after a timeout" nothing_runs
-vm -- 'echo begun; sleep 1000' >"$work/said" 2>"$work/error" &
-pid=$!
+start_vm 'echo begun; sleep 1000'
 for _ in {1..600}; do
   if grep -q begun "$work/said"; then break; fi
   sleep 0.2
