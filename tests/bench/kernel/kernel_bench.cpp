@@ -92,18 +92,16 @@ void run(const std::vector<std::string>& names) {
     return !names.empty() && std::ranges::find(names, operation.name) == names.end();
   });
   const std::uint32_t volume = device_of(places.credential);
-  const Figures without = measure_all(all);
+  const auto measure_with = [&](auto... sensor) {
+    const Agent agent(sensor...);
+    return measure_all(all);
+  };
+  const Figures without = measure_with();
   for (const auto& [name, figure] : without) print(fmt::format("kernel.{}.none.insn", name), figure);
-  {
-    const SensorProcess sensor(volume, VOLUME_OTHER);
-    print_added("host", measure_all(all), without);
-  }
+  print_added("host", measure_with(volume, VOLUME_OTHER), without);
   enter_container(true);
-  const Figures inside = measure_all(all);
-  {
-    const SensorProcess sensor(volume, VOLUME_CREDENTIAL);
-    print_added("novel", measure_all(all), inside);
-  }
+  const Figures inside = measure_with();
+  print_added("novel", measure_with(volume, VOLUME_CREDENTIAL), inside);
   enter_container(false);
 }
 

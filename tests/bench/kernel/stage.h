@@ -19,14 +19,18 @@ std::uint32_t device_of(const std::string& path);
 /// Puts this process into the cgroup of a container, or back to the root.
 void enter_container(bool inside);
 
-/// A sensor that runs in a process of its own, as the agent does, and reads what it is sent.
-class SensorProcess {
+/// A process beside ours, as the agent is. A second process makes a fork dearer by itself, so what is
+/// measured without a sensor has one too.
+class Agent {
  public:
-  /// Returns once every probe is attached. The device is a tmpfs, judged as `verdict`.
-  SensorProcess(std::uint32_t device, volume_kind verdict);
-  ~SensorProcess();
-  SensorProcess(const SensorProcess&) = delete;
-  SensorProcess& operator=(const SensorProcess&) = delete;
+  /// With a sensor, whose records it reads: returns once every probe is attached. The device is a
+  /// tmpfs, judged as `verdict`.
+  Agent(std::uint32_t device, volume_kind verdict);
+  /// Without one.
+  Agent();
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
 
  private:
   pid_t child_ = -1;
