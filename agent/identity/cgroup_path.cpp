@@ -118,7 +118,8 @@ void read_above(std::string_view above, CgroupPath& found) {
     if (CgroupPath outer; read_container(segment, outer)) break;  // nested in another container
     if (found.pod_uid.empty()) found.pod_uid = pod_uid_of(segment);
     if (found.qos == Qos::kUnstated) found.qos = qos_of(segment);
-    if (found.runtime == Runtime::kUnstated && segment == "docker") found.runtime = Runtime::kDocker;
+    if (found.runtime == Runtime::kUnstated && segment == "docker")
+      found.runtime = Runtime::kDocker;
   }
   const bool no_class = found.qos == Qos::kUnstated && !found.pod_uid.empty();
   if (no_class) found.qos = Qos::kGuaranteed;  // kubelet gives the others a level of their own

@@ -17,7 +17,7 @@ struct CgroupPath {
   std::string container_id{};  // 64 hexadecimal digits, lower-case
   std::string pod_uid{};       // with dashes, or 32 digits for a static pod
   std::string unit{};          // innermost systemd service, scope or slice outside any container
-  bool monitor = false;      // a container's monitor process (conmon), not the container
+  bool monitor = false;        // a container's monitor process (conmon), not the container
 };
 
 /// Reads every form that kubelet, container runtimes and systemd give a cgroup; the innermost

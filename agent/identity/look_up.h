@@ -21,8 +21,8 @@ struct LookUp {
   };
   What what = What::kContainer;
   std::string container_id{};  // kContainer
-  std::uint32_t device = 0;  // kVolume
-  std::uint64_t cgroup = 0;  // kCgroup
+  std::uint32_t device = 0;    // kVolume
+  std::uint64_t cgroup = 0;    // kCgroup
   bool operator==(const LookUp&) const = default;
 };
 

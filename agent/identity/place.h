@@ -13,9 +13,9 @@ namespace idtrail {
 
 enum class PlaceKind : std::uint8_t {
   kContainer,
-  kPod,      // a pod's own cgroup, above its containers
-  kUnit,     // a systemd unit
-  kHost,     // the rest of the node
+  kPod,          // a pod's own cgroup, above its containers
+  kUnit,         // a systemd unit
+  kHost,         // the rest of the node
   kUnannounced,  // a cgroup that nobody announced
 };
 

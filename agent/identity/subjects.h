@@ -26,8 +26,8 @@ struct SubjectParts {
   bool tty = false;
   bool lineage_complete = true;
   FileId exe{};
-  const Subject* parent = nullptr;  // nearest ancestor in the same container; null at its boundary
-  std::string_view entry_command{};   // of an entered tree
+  const Subject* parent = nullptr;   // nearest ancestor in the same container; null at its boundary
+  std::string_view entry_command{};  // of an entered tree
   std::uint64_t entry_hash = 0;
 };
 

@@ -74,6 +74,18 @@ void read_audience(const Json& value, v1::TokenClaims& claims) {
   }
 }
 
+/// system:serviceaccount:NAMESPACE:NAME, all that a token of the old kind states.
+void read_subject(v1::TokenClaims& claims) {
+  constexpr std::string_view kPrefix = "system:serviceaccount:";
+  std::string_view rest = claims.subject();
+  if (!rest.starts_with(kPrefix)) return;
+  rest.remove_prefix(kPrefix.size());
+  const std::size_t colon = rest.find(':');
+  if (colon == std::string_view::npos) return;
+  claims.set_namespace_(std::string(rest.substr(0, colon)));
+  claims.set_service_account(std::string(rest.substr(colon + 1)));
+}
+
 v1::TokenClaims claims_of(const Json& payload) {
   v1::TokenClaims claims;
   claims.set_issuer(text_of(member(payload, "iss")));
@@ -89,6 +101,7 @@ v1::TokenClaims claims_of(const Json& payload) {
   claims.set_pod(text_of(member(member(bound, "pod"), "name")));
   claims.set_pod_uid(text_of(member(member(bound, "pod"), "uid")));
   claims.set_node(text_of(member(member(bound, "node"), "name")));
+  if (claims.service_account().empty()) read_subject(claims);
   return claims;
 }
 

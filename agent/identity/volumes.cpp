@@ -65,8 +65,8 @@ Volumes::Found Volumes::find(const CredentialRead& read) const {
   const auto found = volumes_.find(read.file.device);
   if (found == volumes_.end() || !found->second.listed) return {};
   const Volume& volume = found->second;
-  // A verdict newer than our listing: the listing that made it is still to come.
-  if (read.volume_generation > volume.generation) return {};
+  // A listing of another superblock under the same number: the device's former or next owner.
+  if (read.volume_generation != volume.generation) return {};
   if (!volume.credential) return {.known = Known::kOrdinary};
   const auto file = volume.files.find(read.file.inode);
   if (file == volume.files.end()) return {};
@@ -78,7 +78,7 @@ Volumes::Found Volumes::settle(const CredentialRead& read) {
   const auto known = volumes_.find(read.file.device);
   if (known == volumes_.end() || !known->second.listed) return {};
   Volume& volume = known->second;
-  if (!volume.credential) return {.known = Known::kOrdinary};
+  if (read.volume_generation != volume.generation) return {};
   const auto named = volume.by_name.find(std::string(read.name));
   CredentialPtr credential;
   if (named != volume.by_name.end()) {

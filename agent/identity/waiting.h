@@ -19,7 +19,7 @@ struct Waiting {
   std::vector<std::byte> record{};
   Place* place = nullptr;
   SubjectPtr subject{};
-  ProcessKey tree;
+  ProcessKey tree{};
   BootTime deadline{};
 };
 

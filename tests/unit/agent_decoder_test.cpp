@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "agent/decode/decoder.h"
+#include "agent/decode/redact_record.h"
+#include "tests/unit/agent_records.h"
+
+namespace idtrail {
+namespace {
+
+using testing::Act;
+using testing::Bytes;
+
+std::vector<Bytes> one_of_each() {
+  const Act act{.at = 42, .cgroup = 9, .tgid = 7, .start = 3};
+  return {testing::cgroup_record(act, 5, 4, "/a/b"),
+          testing::mount_record(act, 77, MOUNT_NEW),
+          testing::exec_record(act, {.path = "/bin/sh", .args = std::string("sh\0-c\0id", 8)}),
+          testing::fork_record(act, {.tgid = 8, .start = 4}),
+          testing::exit_record(act, 256),
+          testing::credential_record(act, {.path = "/bin/cat"},
+                                     {.inode = 1, .device = 2, .generation = 0}, "token"),
+          testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443)};
+}
+
+TEST(Decoder, ReadsTheHeaderOfEveryKind) {
+  Counters counters;
+  Decoder decoder(counters);
+  std::uint16_t kind = 1;
+  for (const Bytes& record : one_of_each()) {
+    const auto event = decoder.decode(record);
+    ASSERT_TRUE(event) << kind;
+    EXPECT_EQ(event->kind, kind);
+    EXPECT_EQ(event->at, boot_time(42));
+    EXPECT_EQ(event->cgroup, CgroupId{9});
+    EXPECT_EQ(event->process, (ProcessKey{.tgid = 7, .started = boot_time(3)}));
+    EXPECT_EQ(counters.received[kind], 1U);
+    ++kind;
+  }
+}
+
+TEST(Decoder, ReadsTheTextOfAnExec) {
+  Event event;
+  const Bytes record = testing::exec_record(
+      {}, {.path = "/bin/busybox", .args = std::string("sh\0-c\0id", 8), .filename = "/bin/sh"});
+  ASSERT_EQ(decode_record(record, event), Refusal::kNone);
+  const auto& exec = std::get<Exec>(event.body);
+  EXPECT_EQ(exec.path, "/bin/busybox");
+  EXPECT_EQ(exec.filename, "/bin/sh");
+  EXPECT_EQ(exec.cwd, "/");
+  EXPECT_EQ(exec.arguments, std::string_view("sh\0-c\0id", 8));
+}
+
+TEST(Decoder, TakesArgumentsThatWereCutBeforeTheirNul) {
+  Bytes record = testing::exec_record({}, {.path = "/bin/echo", .args = "echo a"});
+  record.back() = std::byte{'b'};
+  Event event;
+  ASSERT_EQ(decode_record(record, event), Refusal::kNone);
+  EXPECT_EQ(std::get<Exec>(event.body).arguments, "echo ab");
+}
+
+TEST(Decoder, ReadsCredentialNames) {
+  Event event;
+  ASSERT_EQ(decode_record(one_of_each()[5], event), Refusal::kNone);
+  const auto& read = std::get<CredentialRead>(event.body);
+  EXPECT_EQ(read.name, "token");
+  EXPECT_EQ(read.dir, "..2026_11_22");
+  EXPECT_EQ(read.file, (FileId{.inode = 1, .device = 2}));
+}
+
+TEST(Decoder, RefusesEveryPrefixOfEveryRecord) {
+  for (const Bytes& record : one_of_each()) {
+    for (std::size_t size = 0; size < record.size(); ++size) {
+      Bytes cut(record.begin(), record.begin() + static_cast<std::ptrdiff_t>(size));
+      Event event;
+      EXPECT_NE(decode_record(cut, event), Refusal::kNone) << size;
+      if (size < sizeof(event_header)) continue;
+      const auto stated = static_cast<std::uint32_t>(size);
+      std::memcpy(cut.data() + offsetof(event_header, size), &stated, sizeof(stated));
+      EXPECT_NE(decode_record(cut, event), Refusal::kNone) << size;
+    }
+  }
+}
+
+TEST(Decoder, CountsWhatItRefusesByKindAndReason) {
+  Counters counters;
+  Decoder decoder(counters);
+  Bytes longer = testing::exit_record({});
+  longer.push_back(std::byte{0});
+  EXPECT_FALSE(decoder.decode(longer));
+  EXPECT_EQ(counters[Counter::discarded_size], 1U);
+  EXPECT_EQ(counters.discarded[EVENT_exit], 1U);
+
+  EXPECT_FALSE(decoder.decode(testing::record({}, 200, exit_payload{})));
+  EXPECT_EQ(counters[Counter::discarded_kind], 1U);
+  EXPECT_EQ(counters.discarded[0], 1U);
+
+  EXPECT_FALSE(decoder.decode(testing::mount_record({}, 1, 9)));
+  EXPECT_EQ(counters[Counter::discarded_value], 1U);
+
+  EXPECT_FALSE(decoder.decode(std::span<const std::byte>()));
+  EXPECT_EQ(counters[Counter::discarded_truncated], 1U);
+}
+
+TEST(Decoder, RefusesTextThatIsNotTerminatedOrHoldsANul) {
+  Event event;
+  Bytes open = testing::cgroup_record({}, 5, 4, "/a/b");
+  open.back() = std::byte{'x'};
+  EXPECT_EQ(decode_record(open, event), Refusal::kTail);
+  Bytes inner = testing::cgroup_record({}, 5, 4, "/a/b");
+  inner[inner.size() - 3] = std::byte{0};
+  EXPECT_EQ(decode_record(inner, event), Refusal::kTail);
+  Bytes name = one_of_each()[5];
+  std::fill_n(name.begin() + sizeof(event_header) + offsetof(credential_payload, name),
+              EVENT_NAME_MAX, std::byte{'n'});
+  EXPECT_EQ(decode_record(name, event), Refusal::kTail);
+}
+
+std::string text_of(const Bytes& record) {
+  return {reinterpret_cast<const char*>(record.data()), record.size()};
+}
+
+TEST(RedactRecord, MasksSecretsInArgumentsAndKeepsTheRecordWhole) {
+  Redactor redactor;
+  Bytes record = testing::exec_record(
+      {}, {.path = "/usr/bin/curl",
+           .args = std::string("curl\0--password\0hunter2hunter2\0https://x", 40)});
+  const std::size_t size = record.size();
+  EXPECT_GT(redact_record(record, redactor), 0U);
+  EXPECT_EQ(record.size(), size);
+  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
+  Event event;
+  EXPECT_EQ(decode_record(record, event), Refusal::kNone);
+}
+
+TEST(RedactRecord, BlanksTheTextOfARecordThatIsRefusedAndKeepsItRefused) {
+  Redactor redactor;
+  for (const Bytes& good : one_of_each()) {
+    Bytes bad = good;
+    bad.push_back(std::byte{'!'});
+    bad.insert(bad.end(), 20, std::byte{'S'});
+    Event event;
+    const Refusal before = decode_record(bad, event);
+    (void)redact_record(bad, redactor);
+    EXPECT_EQ(decode_record(bad, event), before);
+    EXPECT_EQ(text_of(bad).find("SS"), std::string::npos);
+  }
+}
+
+TEST(RedactRecord, TakesAnyPrefix) {
+  Redactor redactor;
+  for (const Bytes& record : one_of_each()) {
+    for (std::size_t size = 0; size < record.size(); ++size) {
+      Bytes cut(record.begin(), record.begin() + static_cast<std::ptrdiff_t>(size));
+      EXPECT_EQ(redact_record(cut, redactor), 0U);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace idtrail

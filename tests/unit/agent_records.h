@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "idtrail/events.h"
+
+// Records as the kernel half writes them.
+namespace idtrail::testing {
+
+using Bytes = std::vector<std::byte>;
+
+constexpr std::uint64_t kSecond = 1'000'000'000;
+
+struct Act {
+  std::uint64_t at = kSecond;  // boot_ns
+  std::uint64_t cgroup = 1;
+  std::uint32_t tgid = 100;
+  std::uint64_t start = 1;
+};
+
+struct Program {
+  std::string path{};
+  std::uint32_t flags = 0;
+  std::string args{};      // NUL between; empty: the path
+  std::string filename{};  // empty: the path
+  std::string cwd{"/"};
+  file_id exe{};  // zero: made from the path
+};
+
+template <typename T>
+void put(Bytes& out, const T& value) {
+  const auto bytes = std::as_bytes(std::span(&value, 1));
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+inline void put_text(Bytes& out, std::string_view text) {
+  const auto bytes = std::as_bytes(std::span(text));
+  out.insert(out.end(), bytes.begin(), bytes.end());
+  out.push_back(std::byte{0});
+}
+
+template <typename Payload>
+Bytes record(const Act& act, std::uint16_t kind, const Payload& payload, const Bytes& tail = {}) {
+  event_header header{};
+  header.boot_ns = act.at;
+  header.cgroup_id = act.cgroup;
+  header.start_boot_ns = act.start;
+  header.tgid = act.tgid;
+  header.tid = act.tgid;
+  header.kind = kind;
+  header.size = static_cast<std::uint32_t>(sizeof(header) + sizeof(payload) + tail.size());
+  Bytes out;
+  out.reserve(header.size);
+  put(out, header);
+  put(out, payload);
+  out.insert(out.end(), tail.begin(), tail.end());
+  return out;
+}
+
+/// One file per path, device 7.
+inline file_id file_of(std::string_view path) {
+  std::uint64_t inode = 5381;
+  for (const char c : path) inode = inode * 33 + static_cast<unsigned char>(c);
+  return {.inode = inode, .device = 7, .generation = 0};
+}
+
+inline file_id exe_of(const Program& program) {
+  return program.exe.inode != 0 ? program.exe : file_of(program.path);
+}
+
+inline Bytes exec_record(const Act& act, const Program& program, const Act& parent = {}) {
+  const std::string& filename = program.filename.empty() ? program.path : program.filename;
+  const std::string& args = program.args.empty() ? program.path : program.args;
+  exec_payload payload{};
+  payload.exe = exe_of(program);
+  payload.parent_tgid = parent.tgid;
+  payload.parent_start_boot_ns = parent.start;
+  payload.flags = program.flags;
+  payload.path_size = static_cast<std::uint16_t>(program.path.size() + 1);
+  payload.filename_size = static_cast<std::uint16_t>(filename.size() + 1);
+  payload.cwd_size = static_cast<std::uint16_t>(program.cwd.size() + 1);
+  payload.args_size = static_cast<std::uint16_t>(args.size() + 1);
+  Bytes tail;
+  for (const std::string& text : {program.path, filename, program.cwd, args}) put_text(tail, text);
+  return record(act, EVENT_exec, payload, tail);
+}
+
+inline Bytes fork_record(const Act& parent, const Act& child) {
+  fork_payload payload{};
+  payload.child_start_boot_ns = child.start;
+  payload.child_cgroup_id = child.cgroup;
+  payload.child_tgid = child.tgid;
+  return record(parent, EVENT_fork, payload);
+}
+
+inline Bytes exit_record(const Act& act, std::int32_t code = 0) {
+  return record(act, EVENT_exit, exit_payload{.exit_code = code, .reserved = 0});
+}
+
+inline Bytes cgroup_record(const Act& act, std::uint64_t id, std::uint64_t parent,
+                           std::string_view path) {
+  cgroup_payload payload{};
+  payload.id = id;
+  payload.parent_id = parent;
+  payload.op = path.empty() ? CGROUP_REMOVED : CGROUP_MADE;
+  Bytes tail;
+  if (!path.empty()) put_text(tail, path);
+  payload.path_size = static_cast<std::uint16_t>(tail.size());
+  return record(act, EVENT_cgroup, payload, tail);
+}
+
+inline Bytes mount_record(const Act& act, std::uint32_t device, std::uint32_t op) {
+  return record(act, EVENT_mount,
+                mount_payload{.device = device, .op = op, .magic = 0x01021994, .generation = 0});
+}
+
+inline Bytes credential_record(const Act& act, const Program& program, file_id file,
+                               std::string_view name, std::uint32_t flags = 0,
+                               std::string_view dir = "..2026_11_22") {
+  credential_payload payload{};
+  payload.file = file;
+  payload.exe = exe_of(program);
+  payload.flags = flags;
+  std::memcpy(payload.name, name.data(), std::min<std::size_t>(name.size(), EVENT_NAME_MAX - 1));
+  std::memcpy(payload.dir, dir.data(), std::min<std::size_t>(dir.size(), EVENT_NAME_MAX - 1));
+  return record(act, EVENT_credential, payload);
+}
+
+inline Bytes connect_record(const Act& act, const Program& program, std::uint32_t v4,
+                            std::uint16_t port) {
+  connect_payload payload{};
+  payload.exe = exe_of(program);
+  payload.family = 2;
+  payload.protocol = 6;
+  payload.dst_port = port;
+  for (int i = 0; i < 4; ++i) {
+    payload.dst[i] = static_cast<std::uint8_t>(v4 >> (24 - 8 * i) & 0xFFU);
+  }
+  return record(act, EVENT_connect, payload);
+}
+
+}  // namespace idtrail::testing
