@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
@@ -7,7 +8,9 @@
 #include <gtest/gtest.h>
 
 #include "agent/decode/redact_record.h"
+#include "agent/pipeline.h"
 #include "agent/recording/reader.h"
+#include "agent/recording/recorder.h"
 #include "agent/replay.h"
 #include "core/detect/finding.h"
 #include "tests/unit/agent_scenario.h"
@@ -63,6 +66,42 @@ TEST(Replay, AStolenTokenIsFoundStepByStep) {
 TEST(Replay, SaysTheSameEveryTime) {
   const Bytes recording = play(true);
   EXPECT_EQ(run(recording).lines, run(recording).lines);
+}
+
+TEST(Replay, SaysWhatTheLivePipelineSaid) {
+  const Bytes inputs = play(true, true);
+  const auto file = std::filesystem::path(::testing::TempDir()) / "idtrail-live.rec";
+  std::string lines;
+  {
+    auto recorder = Recorder::create(file, testing::snapshot(), true);
+    ASSERT_TRUE(recorder);
+    Pipeline pipeline(testing::snapshot());
+    auto reader = FrameReader::open(inputs);
+    (void)reader->next();
+    for (auto frame = reader->next(); *frame; frame = reader->next()) {
+      v1::Fact fact;
+      if ((*frame)->type == recording::FrameType::kRecord) {
+        (*recorder)->record((*frame)->payload);
+        pipeline.on_record((*frame)->payload);
+      } else {
+        const auto& payload = (*frame)->payload;
+        ASSERT_TRUE(fact.ParseFromArray(payload.data(), static_cast<int>(payload.size())));
+        (*recorder)->fact(fact);
+        pipeline.on_fact(fact);
+      }
+      (void)pipeline.take_look_ups();
+      for (const auto& finding : pipeline.take_findings()) lines += to_json_line(finding) + "\n";
+    }
+    pipeline.finish();
+    for (const auto& finding : pipeline.take_findings()) lines += to_json_line(finding) + "\n";
+  }
+  std::string replayed;
+  const auto report =
+      replay(file, [&](const v1::Finding& finding) { replayed += to_json_line(finding) + "\n"; });
+  std::filesystem::remove(file);
+  ASSERT_TRUE(report);
+  EXPECT_NE(lines, "");
+  EXPECT_EQ(replayed, lines);
 }
 
 TEST(Replay, AnAnswerThatComesLateChangesNoFinding) {

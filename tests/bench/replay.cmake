@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+add_executable(replay_bench replay_bench.cpp)
+target_link_libraries(replay_bench PRIVATE idtrail_options idtrail_pipeline)
