@@ -34,7 +34,7 @@ inline constexpr const char* kSecretRules[] = {
     // PASSWORD=value likewise, unless the argument is a script.
     R"((?i)(?:^|\x00)[a-z0-9_.-]*<word><suffix>=([^\x00;|&$()`<>]+)(?:\x00|$))",
     // --password NUL value: the next argument.
-    R"((?i)(?:^|\x00)-{1,2}[a-z0-9_.-]*<word><suffix>\x00+([^\x00]+))",
+    R"re((?i)(?:^|[\s\x00"'])-{1,2}[a-z0-9_.-]*<word><suffix>\x00+([^\x00]+))re",
     // The same in the middle of a text: sh -c "tool --password value".
     R"((?i)-{1,2}[a-z0-9_.-]*<word><suffix>[\s=]+<value>)",
     // name = value, name: value, "name": "value", name => value.
