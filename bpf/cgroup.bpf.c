@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Hook: the cgroup_mkdir and cgroup_rmdir tracepoints, which hand over the path below the
  * hierarchy's root. A directory made is seen before any process can be moved into it. Not
- * cgroup_attach_task: it comes once per moved process, and too late for one cloned into its cgroup. */
+ * cgroup_attach_task: it comes once per moved process, and too late for one cloned into its
+ * cgroup. */
 #include "bpf/lib/ring.h"
 
 struct cgroup_event {

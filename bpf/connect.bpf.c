@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Hooks: the exit of inet_stream_connect and inet_dgram_connect, through which connect(2) of TCP and
- * UDP of both versions goes, with the result; and of __inet_stream_connect for sendto(MSG_FASTOPEN),
- * which passes by the former. Not tcp_v4_connect and tcp_v6_connect: they know nothing of the
- * handshake's result. Not the system call: io_uring passes by it, and user memory changes under it.
- * Twin: a kprobe on security_socket_connect, which sees the attempt only.
+/* Hooks: the exit of inet_stream_connect and inet_dgram_connect, through which connect(2) of TCP
+ * and UDP of both versions goes, with the result; and of __inet_stream_connect for
+ * sendto(MSG_FASTOPEN), which passes by the former. Not tcp_v4_connect and tcp_v6_connect: they
+ * know nothing of the handshake's result. Not the system call: io_uring passes by it, and user
+ * memory changes under it. Twin: a kprobe on security_socket_connect, which sees the attempt
+ * only.
  *
  * After a success the peer is read from the socket: it cannot be spoofed, 0.0.0.0 has become the
- * loopback, and an address rewritten on its way (a service IP) is the one that is really reached. */
+ * loopback, and an address rewritten on its way (a service IP) is the one that is really
+ * reached. */
 #include "bpf/lib/ring.h"
 
 #include <bpf/bpf_endian.h>
@@ -24,7 +26,8 @@ struct attempt {
 	__u16 family; /* of the sockaddr: a v6 socket may connect to a v4 address */
 };
 
-static __always_inline struct attempt attempt_on(const struct sock *sk, const void *to, int to_bytes)
+static __always_inline struct attempt attempt_on(const struct sock *sk, const void *to,
+						 int to_bytes)
 {
 	struct attempt attempt = { .sk = sk, .to = to, .to_bytes = to_bytes };
 

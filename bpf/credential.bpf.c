@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Hook: security_file_open, which every open that yields readable bytes passes, whatever path or
- * system call led to it: links, bind mounts, /proc/PID/root, openat2, io_uring. Not the system calls:
- * they tax every process, see user memory that changes under them, and miss io_uring. Not
- * vfs_open/do_dentry_open: before the permission checks, and O_PATH comes by. fentry first: a third
- * cheaper than lsm/, which also needs `bpf` in the list of LSMs; kprobe costs twice as much.
+ * system call led to it: links, bind mounts, /proc/PID/root, openat2, io_uring. Not the system
+ * calls: they tax every process, see user memory that changes under them, and miss io_uring. Not
+ * vfs_open/do_dentry_open: before the permission checks, and O_PATH comes by. fentry first: a
+ * third cheaper than lsm/, which also needs `bpf` in the list of LSMs; kprobe costs twice as
+ * much.
  *
- * Nearly every open is of no interest, so the first test is the cheapest that drops most: the file
- * system's magic, three loads away. */
+ * Nearly every open is of no interest, so the first test is the cheapest that drops most: the
+ * file system's magic, three loads away. */
 #include "bpf/lib/ring.h"
 
 struct credential_event {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Hook: the sched_process_exec tracepoint: the new image stands, so nothing that is read here can
- * still fail or be swapped, and a failed execve never comes by. Not security_bprm_check: once per
- * interpreter, and before the point of no return. Not bprm_committed_creds: before the arguments have
- * their place in the new memory. Price: bpf_d_path() is refused here, hence lib/path.h. */
+/* Hook: the sched_process_exec tracepoint: the new image stands, so nothing that is read here
+ * can still fail or be swapped, and a failed execve never comes by. Not security_bprm_check:
+ * once per interpreter, and before the point of no return. Not bprm_committed_creds: before the
+ * arguments have their place in the new memory. Price: bpf_d_path() is refused here, hence
+ * lib/path.h. */
 #include "bpf/lib/exec_file.h"
 #include "bpf/lib/path.h"
 #include "bpf/lib/ring.h"

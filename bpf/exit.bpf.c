@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Hook: disassociate_ctty(1), which do_exit() calls once per process, for its last thread.
- * Not sched_process_exit: it fires per thread, and two threads leaving together can both read
- * signal->live == 0, so one process would end twice. It is the twin for kernels without CONFIG_TTY. */
+/* Hook: disassociate_ctty(1), which do_exit() calls once per process, for its last thread. Not
+ * sched_process_exit: it fires per thread, and two threads leaving together can both read
+ * signal->live == 0, so one process would end twice. It is the twin for kernels without
+ * CONFIG_TTY. */
 #include "bpf/lib/ring.h"
 
 struct exit_event {

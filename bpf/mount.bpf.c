@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A tmpfs has an anonymous device number, which the kernel hands out again as soon as it is free.
- * Each superblock therefore gets a generation, and a verdict holds for one generation only: one that
- * user space writes late, for a superblock that has just gone, never meets its successor.
+/* A tmpfs has an anonymous device number, which the kernel hands out again as soon as it is
+ * free. Each superblock therefore gets a generation, and a verdict holds for one generation
+ * only: one that user space writes late, for a superblock that has just gone, never meets its
+ * successor.
  *
- * Hooks: security_sb_set_mnt_opts, which vfs_get_tree() calls for a filled superblock that nobody
- * can reach yet, and generic_shutdown_super, when nobody can reach it any more and its number is not
- * free yet. Not security_sb_free: it runs from a work queue after the number is free, hence after
- * the successor. Not kill_litter_super: gone in 7.x. Not the mount system calls: one superblock may
- * have many mounts, and fsmount(2), a clone of a namespace and a lazy unmount differ.
+ * Hooks: security_sb_set_mnt_opts, which vfs_get_tree() calls for a filled superblock that
+ * nobody can reach yet, and generic_shutdown_super, when nobody can reach it any more and its
+ * number is not free yet. Not security_sb_free: it runs from a work queue after the number is
+ * free, hence after the successor. Not kill_litter_super: gone in 7.x. Not the mount system
+ * calls: one superblock may have many mounts, and fsmount(2), a clone of a namespace and a lazy
+ * unmount differ.
  *
  * Also for the agent's own mounts: that rule is about events, this one about verdicts. */
 #include "bpf/lib/ring.h"

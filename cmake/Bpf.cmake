@@ -2,7 +2,7 @@
 # Builds bpf/<name>.bpf.c into a skeleton header, <build>/bpf/include/bpf/skeleton/<name>.skel.h.
 # The programs see no header of the build host's kernel, only uapi and libbpf (bpf/lib/kernel.h).
 find_program(IDTRAIL_BPF_CLANG NAMES clang-16 clang DOC "Compiler of the kernel half" REQUIRED)
-find_program(IDTRAIL_LLVM_STRIP NAMES llvm-strip-16 llvm-strip DOC "Strips the kernel half" REQUIRED)
+find_program(IDTRAIL_LLVM_STRIP NAMES llvm-strip-16 llvm-strip DOC "Strips them" REQUIRED)
 find_program(IDTRAIL_BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin DOC "Makes skeletons" REQUIRED)
 
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <bpf/libbpf.h>
-
 #include <memory>
+
+#include <bpf/libbpf.h>
 
 namespace idtrail {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/kernel/libbpf_log.h"
 
-#include <bpf/libbpf.h>
-
 #include <array>
 #include <cstdarg>
 #include <cstdio>
+
+#include <bpf/libbpf.h>
 
 namespace idtrail {
 namespace {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/kernel/preflight.h"
 
-#include <fmt/format.h>
-#include <linux/capability.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace idtrail {
 namespace {
@@ -36,10 +36,11 @@ Result<void> preflight() {
                  "CAP_SYS_ADMIN; run it as root or grant the two"};
   }
   if (access(kKernelTypes, R_OK) != 0) {
-    return Error{Errc::kUnsupported,
-                 fmt::format("load kernel probes: read {}: {}; needs Linux 5.10 or later built with "
-                             "CONFIG_DEBUG_INFO_BTF, and /sys mounted",
-                             kKernelTypes, std::strerror(errno))};
+    return Error{
+        Errc::kUnsupported,
+        fmt::format("load kernel probes: read {}: {}; needs Linux 5.10 or later built with "
+                    "CONFIG_DEBUG_INFO_BTF, and /sys mounted",
+                    kKernelTypes, std::strerror(errno))};
   }
   return {};
 }
@@ -53,9 +54,8 @@ Error bpf_refused(int error_number, const std::string& what) {
   } else if (error_number == ENOSYS) {
     advice = "the kernel was built without CONFIG_BPF_SYSCALL";
   } else if (error_number == ENOMEM) {
-    return {Errc::kExhausted,
-            fmt::format("{}: {}; raise the memory limit or make the ring smaller", what,
-                        std::strerror(error_number))};
+    return {Errc::kExhausted, fmt::format("{}: {}; raise the memory limit or make the ring smaller",
+                                          what, std::strerror(error_number))};
   }
   return {Errc::kUnsupported, fmt::format("{}: {}; {}", what, std::strerror(error_number), advice)};
 }

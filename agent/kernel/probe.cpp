@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/kernel/probe.h"
 
-#include <bpf/bpf.h>
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <iterator>
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
 
 #include "agent/kernel/libbpf_log.h"
 #include "bpf/skeleton/all.h"
@@ -101,9 +101,11 @@ Error refusal(const std::vector<Candidate>& chosen, int error, const LibbpfLog& 
   std::string why = log.text();
   for (const Candidate& candidate : chosen) {
     const std::string said = one_line(candidate.log.data(), kErrorBytes);
-    if (!said.empty()) why += fmt::format(" [verifier on {}: {}]", hook_of(candidate.program), said);
+    if (!said.empty())
+      why += fmt::format(" [verifier on {}: {}]", hook_of(candidate.program), said);
   }
-  return {Errc::kUnsupported, fmt::format("{}: {}: {}", hooks_of(chosen), std::strerror(error), why)};
+  return {Errc::kUnsupported,
+          fmt::format("{}: {}: {}", hooks_of(chosen), std::strerror(error), why)};
 }
 
 }  // namespace

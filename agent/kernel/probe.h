@@ -26,8 +26,8 @@ std::span<const ProbeSpec> probe_specs();
 
 /// A probe whose programs are loaded and attached; going out of scope detaches them.
 ///
-/// A program is called <what>_<way>; the programs of one way stand together, and the ways are twins:
-/// the first that the kernel takes as a whole is used, in the order of the source file.
+/// A program is called <what>_<way>; the programs of one way stand together, and the ways are
+/// twins: the first that the kernel takes as a whole is used, in the order of the source file.
 class Probe {
  public:
   /// `avoid` are ways not to try, as "probe/way". The error tells why each way was refused.

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/kernel/sensor.h"
 
-#include <bpf/bpf.h>
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <numeric>
 #include <optional>
+
+#include <bpf/bpf.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "agent/kernel/handles.h"
 #include "agent/kernel/preflight.h"
@@ -36,8 +36,9 @@ bool is_wanted(const SensorOptions& options, std::string_view probe) {
 Result<void> check(const SensorOptions& options) {
   const auto page = static_cast<std::uint32_t>(sysconf(_SC_PAGESIZE));
   if (!std::has_single_bit(options.ring_bytes) || options.ring_bytes < page) {
-    return Error{Errc::kInvalid, fmt::format("ring of {} bytes: must be a power of two, at least {}",
-                                             options.ring_bytes, page)};
+    return Error{Errc::kInvalid,
+                 fmt::format("ring of {} bytes: must be a power of two, at least {}",
+                             options.ring_bytes, page)};
   }
   for (const std::string& name : options.only) {
     if (std::ranges::none_of(probe_specs(), [&](const auto& spec) { return spec.name == name; })) {
@@ -78,7 +79,8 @@ struct Sensor::State {
     std::string refusals;
     for (const ProbeSpec& spec : probe_specs()) {
       if (!is_wanted(options, spec.name)) continue;
-      ProbeStatus& status = statuses.emplace_back(ProbeStatus{.name = spec.name, .kind = spec.kind});
+      ProbeStatus& status =
+          statuses.emplace_back(ProbeStatus{.name = spec.name, .kind = spec.kind});
       Result<Probe> probe = Probe::load(spec, maps, options.avoid);
       if (!probe) {
         status.error = probe.error().message;

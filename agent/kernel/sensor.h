@@ -17,11 +17,11 @@
 namespace idtrail {
 
 struct ProbeStatus {
-  std::string_view name;              // as in probes.def
-  std::uint16_t kind = 0;             // enum event_kind
-  std::string hook{};                 // where it is attached; empty if refused
-  std::string error{};                // why every way was refused; empty if attached
-  std::uint32_t verified_insns = 0;   // of its largest program
+  std::string_view name;             // as in probes.def
+  std::uint16_t kind = 0;            // enum event_kind
+  std::string hook{};                // where it is attached; empty if refused
+  std::string error{};               // why every way was refused; empty if attached
+  std::uint32_t verified_insns = 0;  // of its largest program
 };
 
 struct SensorOptions {
@@ -29,7 +29,7 @@ struct SensorOptions {
   std::vector<std::string> only;         // probes to load; empty: all
   std::vector<std::string> avoid;        // ways not to use, as "credential/fentry"
   std::uint32_t skip_tgid = 0;           // whose acts are not reported; 0: this process
-  std::uint32_t host_mntns = 0;          // inode of the host's mount namespace; 0: that of process 1
+  std::uint32_t host_mntns = 0;  // inode of the host's mount namespace; 0: that of process 1
 };
 
 /// The kernel half, loaded and attached, and the reader's end of its ring.

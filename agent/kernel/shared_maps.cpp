@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/kernel/shared_maps.h"
 
-#include <fmt/format.h>
-
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+
+#include <fmt/format.h>
 
 #include "agent/kernel/libbpf_log.h"
 #include "agent/kernel/preflight.h"

@@ -22,7 +22,8 @@ static __always_inline bool has_no_name(const struct inode *inode, const struct 
 	return !BPF_CORE_READ(inode, i_nlink) || !BPF_CORE_READ(dentry, d_hash.pprev);
 }
 
-/* Into memory, not a register: the verifier would follow every mix of flags through what comes next. */
+/* Into memory, not a register: the verifier would follow every mix of flags through what comes
+ * next. */
 static __always_inline void add_file_flags(__u32 *flags, const struct file *exe)
 {
 	const struct inode *inode = BPF_CORE_READ(exe, f_inode);

@@ -13,9 +13,10 @@
 #define PATH_STEPS_MAX 48 /* components and mount points together; bounds the verifier's work */
 #define COMPONENT_MASK 255 /* no file system has longer names */
 
-/* A path is written backwards, so that it ends, NUL included, at EVENT_PATH_MAX; what follows is room
- * for the verifier, which knows only that a component begins before. Where we are lies here too: the
- * verifier knows nothing of it, whereas it would follow registers through every mix of steps. */
+/* A path is written backwards, so that it ends, NUL included, at EVENT_PATH_MAX; what follows is
+ * room for the verifier, which knows only that a component begins before. Where we are lies here
+ * too: the verifier knows nothing of it, whereas it would follow registers through every mix of
+ * steps. */
 struct path_walk {
 	char text[EVENT_PATH_MAX + COMPONENT_MASK + 1];
 	const struct dentry *dentry;

@@ -21,14 +21,14 @@ enum volume_kind {
 
 #define VOLUMES_MAX 4096 /* devices with a verdict, and with a generation */
 
-/* Map `generations`: device -> __u32, written by the mount probe when a tmpfs superblock comes and
- * removed when it goes. No entry is generation 0: the superblock is older than the probe.
+/* Map `generations`: device -> __u32, written by the mount probe when a tmpfs superblock comes
+ * and removed when it goes. No entry is generation 0: the superblock is older than the probe.
  *
  * Map `volumes`: device -> verdict. It counts while its generation is the device's, so a verdict
- * that was found for the former owner of a reused device number never applies; a device without one
- * is unknown and its opens are sent. The mount probe deletes the entry when the superblock comes or
- * goes. Mount and credential records carry the generation; where there was neither, user space reads
- * it from `generations` before it looks at the mount. */
+ * that was found for the former owner of a reused device number never applies; a device without
+ * one is unknown and its opens are sent. The mount probe deletes the entry when the superblock
+ * comes or goes. Mount and credential records carry the generation; where there was neither,
+ * user space reads it from `generations` before it looks at the mount. */
 struct volume_verdict {
 	__u32 kind; /* enum volume_kind */
 	__u32 generation; /* of the superblock that it was found for */

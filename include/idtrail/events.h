@@ -35,7 +35,7 @@ enum event_kind {
 #define EVENT_KINDS 16 /* one more than the largest kind, rounded up: the size of per-kind arrays */
 
 /* Limits of the tails, in bytes, NUL included; powers of two where the verifier needs a mask. */
-#define EVENT_PATH_MAX 1024 /* a resolved path; longer ones are cut at the front: the end tells more */
+#define EVENT_PATH_MAX 1024 /* a resolved path, cut at the front: the end tells more */
 #define EVENT_NAME_MAX 64 /* one path component */
 #define EVENT_ARGS_MAX 2048 /* the argument block as it lies in memory, NUL between arguments */
 #define EVENT_RECORD_MAX 8192 /* no record is larger */
@@ -86,7 +86,7 @@ IDTRAIL_ASSERT_SIZE(struct mount_payload, 16);
 
 enum exec_flag {
 	EXEC_SCRIPT = 1 << 0, /* filename is a script; exe is its interpreter */
-	EXEC_MEMFD = 1 << 1, /* exe never had a name in any file system: memfd_create; then not the next four */
+	EXEC_MEMFD = 1 << 1, /* exe never had a name: memfd_create; then none of the next four */
 	EXEC_UPPER = 1 << 2, /* exe lies on the upper layer of an overlay: written after the image */
 	EXEC_OVERLAY = 1 << 3, /* exe lies on an overlay */
 	EXEC_DELETED = 1 << 4, /* exe has no name left */
@@ -98,7 +98,8 @@ enum exec_flag {
 	EXEC_ARGS_FAULT = 1 << 10, /* the argument memory could not be read */
 };
 
-/* Tail, in this order: path of exe, filename as it was asked for, cwd, args. */
+/* Tail, in this order: path of exe, filename as it was asked for (cut at its end), cwd, args. Paths
+ * are those below the root of the mount namespace, whatever chroot says. */
 struct exec_payload {
 	struct file_id exe;
 	__u64 parent_start_boot_ns;
@@ -152,7 +153,9 @@ enum connect_flag {
 	CONNECT_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
 };
 
-/* Addresses in network order, IPv4 in the first four bytes; ports in host order. */
+/* Addresses in network order, IPv4 in the first four bytes; ports in host order. After a success dst
+ * is the peer that the socket has, else the address that was asked for; src is zero where a failed
+ * call left none. Calls on a connected or connecting socket are not reported. */
 struct connect_payload {
 	struct file_id exe;
 	__u64 parent_start_boot_ns;

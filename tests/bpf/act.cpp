@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bpf/act.h"
 
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdlib>
-#include <fstream>
 
 namespace idtrail::test {
 namespace {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
 #include <vector>
+
+#include <sys/types.h>
 
 #include "idtrail/events.h"
 #include "tests/bpf/recorder.h"
@@ -17,9 +17,9 @@ namespace idtrail::test {
 /// A child process that has ended.
 struct Acted {
   std::uint32_t tgid = 0;
-  int status = 0;                // of waitpid(2)
-  std::uint64_t before_ns = 0;   // it was made after
-  std::uint64_t made_ns = 0;     // and before
+  int status = 0;               // of waitpid(2)
+  std::uint64_t before_ns = 0;  // it was made after
+  std::uint64_t made_ns = 0;    // and before
   std::uint64_t ended_ns = 0;
 };
 
@@ -27,8 +27,9 @@ struct Acted {
 Acted in_child(const std::function<int()>& act);
 /// As in_child(), and the child executes `file` with `arguments` after `prepare`. Its exit code is
 /// the errno of an execve that failed, 0 otherwise.
-Acted run(const std::string& file, std::vector<std::string> arguments,
-          const std::function<void()>& prepare = [] {});
+Acted run(
+    const std::string& file, std::vector<std::string> arguments,
+    const std::function<void()>& prepare = [] {});
 
 /// Every field of the header but the sequence number.
 void expect_header(const Record& record, event_kind kind, const Acted& by);

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cerrno>
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -6,9 +9,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
 
 #include "tests/bpf/act.h"
 
@@ -79,9 +79,10 @@ struct Connected {
 Connected connect_in_child(const Address& to, int type, int socket_family = 0) {
   const int family = socket_family != 0 ? socket_family : to.family();
   Connected result{.child = in_child([&] {
-    const int socket = ::socket(family, type, 0);
-    return connect(socket, to.get(), to.size) == 0 ? 0 : errno;
-  }), .records = {}};
+                     const int socket = ::socket(family, type, 0);
+                     return connect(socket, to.get(), to.size) == 0 ? 0 : errno;
+                   }),
+                   .records = {}};
   result.records = select(drain(shared_sensor()), EVENT_connect, result.child.tgid);
   return result;
 }
@@ -122,8 +123,10 @@ TEST_P(ConnectRowTest, TellsAllOfASuccess) {
   EXPECT_EQ(payload.flags, 0U);
   EXPECT_EQ(payload.reserved, 0U);
   if (payload.family == AF_INET) {
-    EXPECT_TRUE(std::all_of(payload.dst + 4, payload.dst + 16, [](auto byte) { return byte == 0; }));
-    EXPECT_TRUE(std::all_of(payload.src + 4, payload.src + 16, [](auto byte) { return byte == 0; }));
+    EXPECT_TRUE(
+        std::all_of(payload.dst + 4, payload.dst + 16, [](auto byte) { return byte == 0; }));
+    EXPECT_TRUE(
+        std::all_of(payload.src + 4, payload.src + 16, [](auto byte) { return byte == 0; }));
   }
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
+
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <sys/mman.h>
@@ -6,8 +8,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cerrno>
 
 #include "tests/bpf/act.h"
 #include "tests/bpf/io_uring_open.h"
@@ -28,7 +28,8 @@ class CredentialTest : public ProbeTest {
 
   void judge(volume_kind kind) {
     const std::uint32_t device = volume_.device();
-    EXPECT_TRUE(shared_sensor().set_volume(device, kind, shared_sensor().volume_generation(device)));
+    EXPECT_TRUE(
+        shared_sensor().set_volume(device, kind, shared_sensor().volume_generation(device)));
   }
   /// Records of the token's inode, by any process.
   [[nodiscard]] Records reads() const { return reads_of(inode_of(token_)); }
@@ -98,9 +99,8 @@ TEST_F(CredentialTest, SendsWhatHasNoVerdict) {
 }
 
 TEST_F(CredentialTest, TellsAnotherMountNamespace) {
-  const Acted reader = in_child([&] {
-    return unshare(CLONE_NEWNS) == 0 && open(token_.c_str(), O_RDONLY) >= 0 ? 0 : errno;
-  });
+  const Acted reader = in_child(
+      [&] { return unshare(CLONE_NEWNS) == 0 && open(token_.c_str(), O_RDONLY) >= 0 ? 0 : errno; });
   EXPECT_EQ(reader.status, 0);
   const Records records = reads();
   ASSERT_EQ(records.size(), 1U);
@@ -217,7 +217,8 @@ const Way kWays[] = {
     {"links", [](const std::string& in) { return open_read(in + "volume/token"); }},
     {"hard_link", [](const std::string& in) { return open_read(in + "volume/hard"); }},
     {"bind_mount", [](const std::string& in) { return open_read(in + "bound"); }},
-    {"proc_root", [](const std::string& in) { return open_read("/proc/self/root" + in + "volume/token"); }},
+    {"proc_root",
+     [](const std::string& in) { return open_read("/proc/self/root" + in + "volume/token"); }},
     {"openat2",
      [](const std::string& in) {
        open_how how{.flags = O_RDONLY, .mode = 0, .resolve = 0};

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cerrno>
+#include <thread>
+
 #include <fcntl.h>
 #include <pty.h>
 #include <sched.h>
@@ -8,9 +11,6 @@
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <thread>
 
 #include "tests/bpf/act.h"
 
@@ -37,8 +37,12 @@ std::string text_of(std::string tail) {
 }
 
 Seen take_apart(const Record& record) {
-  Seen seen{.record = record, .payload = record.payload<exec_payload>(), .path = {}, .filename = {},
-            .cwd = {}, .args = {}};
+  Seen seen{.record = record,
+            .payload = record.payload<exec_payload>(),
+            .path = {},
+            .filename = {},
+            .cwd = {},
+            .args = {}};
   std::size_t at = 0;
   const auto next = [&](std::size_t bytes) {
     at += bytes;
@@ -165,15 +169,16 @@ TEST_F(ExecTest, TellsTheLayerOfAnOverlay) {
   }
   copy_to("lower/image");
   copy_to("lower/touched");
-  const std::string options = "lowerdir=" + (folder_ / "lower") + ",upperdir=" + (folder_ / "upper") +
-                              ",workdir=" + (folder_ / "work");
+  const std::string options = "lowerdir=" + (folder_ / "lower") +
+                              ",upperdir=" + (folder_ / "upper") + ",workdir=" + (folder_ / "work");
   const std::string root = folder_ / "root";
-  ASSERT_EQ(mount("overlay", root.c_str(), "overlay", 0, options.c_str()), 0) << std::strerror(errno);
+  ASSERT_EQ(mount("overlay", root.c_str(), "overlay", 0, options.c_str()), 0)
+      << std::strerror(errno);
   copy_to("root/added");
   EXPECT_EQ(chmod((root + "/touched").c_str(), 0700), 0);
-  for (const auto& [name, flags] :
-       {std::pair("image", kHost | EXEC_OVERLAY), std::pair("added", kHost | EXEC_OVERLAY | EXEC_UPPER),
-        std::pair("touched", kHost | EXEC_OVERLAY | EXEC_UPPER)}) {
+  for (const auto& [name, flags] : {std::pair("image", kHost | EXEC_OVERLAY),
+                                    std::pair("added", kHost | EXEC_OVERLAY | EXEC_UPPER),
+                                    std::pair("touched", kHost | EXEC_OVERLAY | EXEC_UPPER)}) {
     const std::string file = root + "/" + name;
     const Seen exec = the_exec(run(file, {"x"}));
     EXPECT_EQ(exec.payload.flags, flags) << name;

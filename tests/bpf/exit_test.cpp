@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <csignal>
+#include <thread>
+
 #include <fcntl.h>
 #include <pty.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <csignal>
-#include <thread>
 
 #include "tests/bpf/act.h"
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <thread>
+
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <fcntl.h>
 #include <unistd.h>
-
-#include <thread>
 
 #include "tests/bpf/act.h"
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bpf/io_uring_open.h"
 
+#include <cerrno>
+#include <cstdint>
+
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstdint>
 
 namespace idtrail::test {
 namespace {
@@ -29,8 +29,8 @@ int io_uring_open(const std::string& path) {
   const int ring = static_cast<int>(syscall(SYS_io_uring_setup, 1, &params));
   if (ring < 0) return -ENOSYS;
   char* submit = map(ring, params.sq_off.array + sizeof(std::uint32_t), IORING_OFF_SQ_RING);
-  char* complete = map(ring, params.cq_off.cqes + params.cq_entries * sizeof(io_uring_cqe),
-                       IORING_OFF_CQ_RING);
+  char* complete =
+      map(ring, params.cq_off.cqes + params.cq_entries * sizeof(io_uring_cqe), IORING_OFF_CQ_RING);
   auto* entry = reinterpret_cast<io_uring_sqe*>(map(ring, sizeof(io_uring_sqe), IORING_OFF_SQES));
   if (submit == nullptr || complete == nullptr || entry == nullptr) return -ENOSYS;
 
@@ -41,7 +41,8 @@ int io_uring_open(const std::string& path) {
   entry->open_flags = O_RDONLY;
   word(submit, params.sq_off.array) = 0;
   __atomic_store_n(&word(submit, params.sq_off.tail), 1U, __ATOMIC_RELEASE);
-  if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, nullptr, 0) < 0) return -errno;
+  if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, nullptr, 0) < 0)
+    return -errno;
   return reinterpret_cast<io_uring_cqe*>(complete + params.cq_off.cqes)->res;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <iostream>
+
 #include <gtest/gtest.h>
 #include <unistd.h>
-
-#include <iostream>
 
 #include "tests/bpf/recorder.h"
 

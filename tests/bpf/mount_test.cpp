@@ -82,7 +82,8 @@ TEST_F(MountTest, TellsTheNewMountCallsAlike) {
     const long context = syscall(SYS_fsopen, "tmpfs", 0);
     syscall(SYS_fsconfig, context, 6 /* FSCONFIG_CMD_CREATE */, nullptr, nullptr, 0);
     const long detached = syscall(SYS_fsmount, context, 0, 0);
-    return syscall(SYS_move_mount, detached, "", AT_FDCWD, place_.c_str(), 4 /* from empty path */) == 0
+    return syscall(SYS_move_mount, detached, "", AT_FDCWD, place_.c_str(),
+                   4 /* from empty path */) == 0
                ? 0
                : 1;
   });

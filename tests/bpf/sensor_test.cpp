@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/kernel/sensor.h"
 
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <map>
-#include <set>
 
 #include "tests/bpf/act.h"
 

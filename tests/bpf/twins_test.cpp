@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Twins are held to the same triggers as the hooks that they stand in for.
+#include <fstream>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <fstream>
 
 #include "tests/bpf/act.h"
 
@@ -69,10 +69,14 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
 
 const Twin kTwins[] = {
     {"exit_tp", "exit", {"exit/fentry"}, "tp_btf/sched_process_exit"},
-    {"mount_kprobe", "mount", {"mount/fentry"},
+    {"mount_kprobe",
+     "mount",
+     {"mount/fentry"},
      "kprobe/security_sb_set_mnt_opts + kprobe/generic_shutdown_super"},
     {"credential_lsm", "credential", {"credential/fentry"}, "lsm/file_open"},
-    {"credential_kprobe", "credential", {"credential/fentry", "credential/lsm"},
+    {"credential_kprobe",
+     "credential",
+     {"credential/fentry", "credential/lsm"},
      "kprobe/security_file_open"},
     {"connect_kprobe", "connect", {"connect/fexit"}, "kprobe/security_socket_connect"},
 };

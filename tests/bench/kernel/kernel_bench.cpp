@@ -4,17 +4,17 @@
 //
 // host: by a process in no container, on an object that is no credential; novel: in a container, on
 // one that is, so that a record leaves for every operation that a probe sees.
-#include <fmt/format.h>
-#include <sched.h>
-#include <sys/utsname.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
 #include <map>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
+#include <sched.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "tests/bench/kernel/operations.h"
 #include "tests/bench/kernel/stage.h"
@@ -24,7 +24,8 @@ namespace {
 
 constexpr int kBursts = 15;
 constexpr useconds_t kPauseUs = 20'000;  // the reader, the timers and RCU catch up
-constexpr const char* kCommand = "tests/vm/run --kernel 6.1 --icount -- build/release/bin/bench/kernel_bench";
+constexpr const char* kCommand =
+    "tests/vm/run --kernel 6.1 --icount -- build/release/bin/bench/kernel_bench";
 
 struct Figure {
   double median = 0;
@@ -97,7 +98,8 @@ void run(const std::vector<std::string>& names) {
     return measure_all(all);
   };
   const Figures without = measure_with();
-  for (const auto& [name, figure] : without) print(fmt::format("kernel.{}.none.insn", name), figure);
+  for (const auto& [name, figure] : without)
+    print(fmt::format("kernel.{}.none.insn", name), figure);
   print_added("host", measure_with(volume, VOLUME_OTHER), without);
   enter_container(true);
   const Figures inside = measure_with();

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <string>
+
+#include <sys/types.h>
 
 #include "idtrail/control.h"
 #include "tests/bench/kernel/operations.h"
@@ -19,8 +19,8 @@ std::uint32_t device_of(const std::string& path);
 /// Puts this process into the cgroup of a container, or back to the root.
 void enter_container(bool inside);
 
-/// A process beside ours, as the agent is. A second process makes a fork dearer by itself, so what is
-/// measured without a sensor has one too.
+/// A process beside ours, as the agent is. A second process makes a fork dearer by itself, so what
+/// is measured without a sensor has one too.
 class Agent {
  public:
   /// With a sensor, whose records it reads: returns once every probe is attached. The device is a
