@@ -21,12 +21,3 @@ if(CCACHE)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
-
-# For the time in which not every part stands.
-macro(idtrail_part dir)
-  if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${dir}/CMakeLists.txt)
-    add_subdirectory(${dir})
-  else()
-    message(STATUS "part ${dir} is not there yet")
-  endif()
-endmacro()
