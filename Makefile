@@ -12,11 +12,13 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(shell nproc)
 
-.PHONY: help setup build dev run test unit asan tsan lint fuzz vm bench clean
+FILTER ?= .
+
+.PHONY: help setup build dev run test unit unit-tests probe-tests asan tsan lint fuzz vm bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: ## install what the build and the tests need (root)
 	@tools/setup
@@ -35,6 +37,14 @@ test: setup ## everything that CI runs
 
 unit: dev ## the unit tests alone
 	ctest --preset dev -L unit
+
+unit-tests: ## the unit tests whose name matches FILTER, built as far as they need
+	cmake --preset dev >/dev/null && cmake --build --preset dev --target unit_tests
+	ctest --preset dev -L unit -R '$(FILTER)'
+
+probe-tests: ## the probes' trigger tests that match FILTER, in Debian's kernel KERNEL
+	cmake --preset dev >/dev/null && cmake --build --preset dev --target bpf_tests
+	tests/vm/run --kernel $(KERNEL) -- "build/dev/bin/tests/bpf_tests --gtest_filter='$(FILTER)'"
 
 asan tsan: setup ## the unit tests under ASan+UBSan or TSan
 	cmake --preset $@ && cmake --build --preset $@ && ctest --preset $@

@@ -3,7 +3,7 @@
 
 namespace idtrail {
 
-#define DETECTOR(identifier, rule, summary) \
+#define DETECTOR(identifier, rule, summary, ...) \
   std::unique_ptr<Detector> make_##identifier(const DetectorSettings& settings);
 #include "core/detect/detectors.def"
 #undef DETECTOR
@@ -11,7 +11,7 @@ namespace idtrail {
 namespace {
 
 constexpr DetectorSpec kDetectors[] = {
-#define DETECTOR(identifier, rule, summary) {#identifier, rule, summary, make_##identifier},
+#define DETECTOR(identifier, rule, summary, ...) {#identifier, rule, summary, make_##identifier},
 #include "core/detect/detectors.def"
 #undef DETECTOR
 };
