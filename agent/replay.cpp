@@ -12,7 +12,8 @@ namespace {
 
 using recording::FrameType;
 
-// What a live agent hands to its sources and its store a replay throws away, now and then.
+// What a live agent hands to its sources a replay throws away, now and then. Changes to baselines
+// may stay where they are: they are marks on what the pipeline holds anyway.
 constexpr std::uint64_t kInputsBetweenEmptying = 4096;
 
 bool parse(const Frame& frame, v1::Fact& fact) {
@@ -80,7 +81,6 @@ class Replay {
       if (on_finding_) on_finding_(finding);
     }
     (void)pipeline_.take_look_ups();
-    (void)pipeline_.take_changes();
   }
 
   Pipeline pipeline_;
