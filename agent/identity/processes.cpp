@@ -117,7 +117,8 @@ void Processes::on_exit(const Event& event) {
   Process* process = find_mutable(event.process);
   if (process == nullptr || process->ended) return;
   process->ended = true;
-  const std::uint32_t row = *by_key_.find(key_of(event.process));
+  // By its own key: one of before the agent's start was found by its tick, not by the event's.
+  const std::uint32_t row = *by_key_.find(key_of(process->key));
   unlink(living_, row);
   append(dead_, row);
   const std::uint32_t* living = by_tgid_.find(event.process.tgid);

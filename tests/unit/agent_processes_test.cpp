@@ -63,6 +63,19 @@ TEST(Processes, StayBoundedWhateverForks) {
   }
 }
 
+TEST(Processes, EndOneThatRanBeforeTheAgentAndIsKnownByItsTickOnly) {
+  Counters counters;
+  Processes processes(counters, 64);
+  v1::ProcessFact fact;
+  fact.set_tgid(7);
+  fact.set_start_boot_ns(30'000'000);  // as /proc says it: the start of a tick
+  processes.on_fact(fact, nullptr, here());
+  Event event;
+  event.process = {.tgid = 7, .started = boot_time(30'000'123)};
+  processes.on_exit(event);
+  EXPECT_EQ(processes.find_living(7), nullptr);
+}
+
 TEST(Processes, FindTheLivingByPid) {
   Counters counters;
   Processes processes(counters);
