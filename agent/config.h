@@ -28,7 +28,8 @@ struct Config {
   std::chrono::nanoseconds watch_window = std::chrono::seconds(60);
   std::chrono::nanoseconds cool_down = std::chrono::hours(1);
   std::chrono::nanoseconds identity_deadline = std::chrono::seconds(5);
-  std::vector<std::string> credential_readers = {"/usr/bin/kubelet", "/usr/local/bin/kubelet"};
+  std::vector<std::string> credential_readers = {"/usr/bin/kubelet", "/usr/local/bin/kubelet",
+                                                 "/usr/local/bin/k3s", "/usr/local/bin/k0s"};
   std::uint64_t ring_bytes = 8U << 20U;  // a power of two
   std::filesystem::path socket = "/run/idtrail/agent.sock";
   std::filesystem::path record;        // empty: no recording

@@ -19,7 +19,8 @@ struct CommonOptions {
 struct TopOptions {
   std::string name_space;  // empty: all
   bool all_namespaces = false;
-  double watch_seconds = 0;  // 0: once
+  bool watch = false;
+  double interval_seconds = 2;
 };
 
 struct FindingsOptions {
@@ -45,6 +46,7 @@ struct DoctorOptions {
 
 struct ReplayOptions {
   std::string file;
+  std::string view = "findings";  // or top, coverage: as the agent would have said at the end
   std::string fail_on;
 };
 

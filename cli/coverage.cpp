@@ -11,38 +11,44 @@
 
 namespace idtrail {
 
-int run_coverage(const CommonOptions& common) {
-  const auto reply = AgentClient(common.socket).coverage();
-  if (!reply) return fail(reply.error());
-  if (print_machine(common, *reply, "probes")) return kExitOk;
-  const bool colour = use_colour(common);
+std::string coverage_text(const v1::CoverageReply& reply, bool wide, bool colour) {
   Table probes({"PROBE", "STATE", "HOOK", "INSTRUCTIONS", "WHAT"});
-  for (const auto& probe : reply->probes()) {
+  for (const auto& probe : reply.probes()) {
     const bool attached = !probe.hook().empty();
-    probes.add({probe.name(),
-                attached ? Table::Cell("ok", Tone::kGood) : Table::Cell("refused", Tone::kBad),
-                attached ? probe.hook() : probe.error(),
-                std::to_string(probe.verified_instructions()), probe.summary()});
+    probes.add(
+        {probe.name(),
+         attached ? Table::Cell("ok", Tone::kGood) : Table::Cell("refused", Tone::kBad),
+         attached ? probe.hook() : probe.error(),
+         probe.verified_instructions() == 0 ? "-" : std::to_string(probe.verified_instructions()),
+         probe.summary()});
   }
-  std::cout << probes.render(colour);
+  std::string text = probes.render(colour);
   Table classes({"CLASS", "RECEIVED", "DROPPED", "DISCARDED", "UNRESOLVED"});
-  for (const auto& row : reply->coverage().classes()) {
+  for (const auto& row : reply.coverage().classes()) {
     const auto loss = [](std::uint32_t count) {
       return Table::Cell(std::to_string(count), count == 0 ? Tone::kPlain : Tone::kBad);
     };
     classes.add({row.event_class(), std::to_string(row.received()), loss(row.dropped()),
                  loss(row.discarded()), loss(row.unresolved())});
   }
-  std::cout << "\n" << classes.render(colour);
-  const std::map<std::string, std::uint64_t> sorted(reply->counters().begin(),
-                                                    reply->counters().end());
+  text += "\n" + classes.render(colour);
+  const std::map<std::string, std::uint64_t> sorted(reply.counters().begin(),
+                                                    reply.counters().end());
   Table counters({"COUNTER", "VALUE"});
   for (const auto& [name, value] : sorted) {
-    if (value != 0 || common.output == "wide") counters.add({name, std::to_string(value)});
+    if (value != 0 || wide) counters.add({name, std::to_string(value)});
   }
-  if (!counters.empty()) std::cout << "\n" << counters.render(colour);
-  if (!reply->not_covered().empty()) std::cout << "\nNOT COVERED\n";
-  for (const auto& gap : reply->not_covered()) std::cout << "  " << printable(gap) << "\n";
+  if (!counters.empty()) text += "\n" + counters.render(colour);
+  if (!reply.not_covered().empty()) text += "\nNOT COVERED\n";
+  for (const auto& gap : reply.not_covered()) text += "  " + printable(gap) + "\n";
+  return text;
+}
+
+int run_coverage(const CommonOptions& common) {
+  const auto reply = AgentClient(common.socket).coverage();
+  if (!reply) return fail(reply.error());
+  if (print_machine(common, *reply, "probes")) return kExitOk;
+  std::cout << coverage_text(*reply, common.output == "wide", use_colour(common));
   return kExitOk;
 }
 

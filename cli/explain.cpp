@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -56,7 +57,9 @@ void who(const v1::Finding& finding, Page& page) {
   page.line("origin", subject.origin());
   page.line("entry", subject.entry() + (subject.session() ? ", an exec session" : "") +
                          (subject.tty() ? " with a terminal" : ""));
-  page.line("entered by", subject.entry_command());
+  std::string command = subject.entry_command();
+  std::replace(command.begin(), command.end(), '\0', ' ');
+  page.line("entered by", command);
   if (!subject.lineage_complete())
     page.line("lineage", "incomplete: an ancestor started before the agent");
 }
@@ -94,7 +97,7 @@ void what(const v1::Finding& finding, Page& page) {
 void against_normal(const v1::Finding& finding, Page& page) {
   const auto& diff = finding.baseline_diff();
   page.section("BASELINE");
-  page.line("state", fmt::format("{} since {}, {} known {} behaviours", diff.state(),
+  page.line("state", fmt::format("{}, learning since {}, {} known {} behaviours", diff.state(),
                                  diff.learning_since(), diff.known_behaviours(), diff.family()));
   for (const auto& normal : diff.normal()) page.line("- normal", normal);
   page.line("+ seen", diff.seen());

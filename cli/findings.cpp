@@ -58,7 +58,7 @@ int run_findings(const CommonOptions& common, const FindingsOptions& options) {
     chosen.mutable_findings()->DeleteSubrange(
         0, chosen.findings_size() - static_cast<int>(options.limit));
   }
-  const std::vector<v1::Finding> findings(chosen.findings().begin(), chosen.findings().end());
+  const auto& findings = chosen.findings();
   if (common.output == "jsonl") {
     for (const auto& finding : findings) std::cout << to_json_line(finding) << "\n";
   } else if (!print_machine(common, chosen, "findings")) {

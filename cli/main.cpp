@@ -58,9 +58,9 @@ void add_top(CLI::App& app, Chosen& chosen) {
                       "  idtrail top -o json | jq '.rows[].identity'");
   sub->add_option("-n,--namespace", chosen.top.name_space, "Only this namespace");
   sub->add_flag("-A,--all-namespaces", chosen.top.all_namespaces, "Every namespace (the default)");
-  sub->add_option("-w,--watch", chosen.top.watch_seconds, "Again every SECONDS (2)")
-      ->expected(0, 1)
-      ->default_str("2")
+  sub->add_flag("-w,--watch", chosen.top.watch, "Again and again");
+  sub->add_option("--interval", chosen.top.interval_seconds, "Seconds between two looks")
+      ->capture_default_str()
       ->check(CLI::Range(0.1, 3600.0));
   sub->callback([&chosen] { chosen.result = run_top(chosen.common, chosen.top); });
 }
@@ -134,8 +134,12 @@ void add_replay(CLI::App& app, Chosen& chosen) {
       command(app, chosen, "replay", "Runs a recording through the same pipeline, in event time",
               "  idtrail replay run.idtrail             the agent's findings, byte for byte\n"
               "  idtrail replay run.idtrail -o table\n"
+              "  idtrail replay run.idtrail --view top\n"
               "  idtrail replay run.idtrail --fail-on high >/dev/null");
   sub->add_option("FILE", chosen.replay.file, "What idtrail-agent --record wrote")->required();
+  sub->add_option("--view", chosen.replay.view, "What to show")
+      ->check(CLI::IsMember(std::vector<std::string>{"findings", "top", "coverage"}))
+      ->capture_default_str();
   sub->add_option("--fail-on", chosen.replay.fail_on,
                   "End with 5 if a finding is at least this severe")
       ->check(CLI::IsMember(kSeverities));

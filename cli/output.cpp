@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdlib>
 #include <iostream>
+#include <vector>
 
 #include <unistd.h>
 
@@ -48,7 +49,8 @@ int severity_rank(std::string_view severity) {
   return found == kRanks.end() ? -1 : static_cast<int>(found - kRanks.begin());
 }
 
-int exit_code_for(std::span<const v1::Finding> findings, const std::string& fail_on) {
+int exit_code_for(const google::protobuf::RepeatedPtrField<v1::Finding>& findings,
+                  const std::string& fail_on) {
   if (fail_on.empty()) return kExitOk;
   const int least = severity_rank(fail_on);
   const bool found = std::any_of(findings.begin(), findings.end(), [&](const auto& finding) {
@@ -64,7 +66,8 @@ std::string place_of(const v1::IdentityRef& identity, const v1::InstanceRef& ins
   return identity.namespace_() + "/" + instance.pod() + "/" + identity.container();
 }
 
-std::string findings_table(std::span<const v1::Finding> findings, bool wide, bool colour) {
+std::string findings_table(const google::protobuf::RepeatedPtrField<v1::Finding>& findings,
+                           bool wide, bool colour) {
   constexpr std::size_t kSecond = 19;  // 2026-11-22T04:41:02
   constexpr std::size_t kMaxText = 48;
   std::vector<std::string> headers{"TIME", "SEVERITY", "PLACE", "RULE", "OBJECT", "SUBJECT", "ID"};

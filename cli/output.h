@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <google/protobuf/message.h>
+#include <google/protobuf/repeated_field.h>
 
 #include "cli/commands.h"
 #include "core/common/result.h"
@@ -29,10 +28,16 @@ bool use_colour(const CommonOptions& common);
 int severity_rank(std::string_view severity);
 
 /// kExitFindings where one of the findings is at least as severe as `fail_on`; empty: never.
-int exit_code_for(std::span<const v1::Finding> findings, const std::string& fail_on);
+int exit_code_for(const google::protobuf::RepeatedPtrField<v1::Finding>& findings,
+                  const std::string& fail_on);
 
 /// The findings as a table.
-std::string findings_table(std::span<const v1::Finding> findings, bool wide, bool colour);
+std::string findings_table(const google::protobuf::RepeatedPtrField<v1::Finding>& findings,
+                           bool wide, bool colour);
+
+/// The rows of `idtrail top`, and what `idtrail coverage` says.
+std::string top_table(const v1::TopReply& reply, bool wide, bool colour);
+std::string coverage_text(const v1::CoverageReply& reply, bool wide, bool colour);
 
 /// "shop/cart-7d9f4-x2k4q/server", or the identity's own name where there is no pod.
 std::string place_of(const v1::IdentityRef& identity, const v1::InstanceRef& instance);

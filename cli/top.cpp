@@ -39,7 +39,9 @@ std::string worst_rule(const v1::TopRow& row) {
   return rule;
 }
 
-std::string table_of(const v1::TopReply& reply, bool wide, bool colour) {
+}  // namespace
+
+std::string top_table(const v1::TopReply& reply, bool wide, bool colour) {
   std::vector<std::string> headers{"NAMESPACE", "POD",  "CONTAINER", "SERVICE-ACCOUNT",
                                    "BASELINE",  "EXEC", "CRED",      "CONN",
                                    "FINDINGS",  "RISK", "LAST-SEEN", "TOP-DEVIATION"};
@@ -75,6 +77,8 @@ std::string table_of(const v1::TopReply& reply, bool wide, bool colour) {
   return table.render(colour);
 }
 
+namespace {
+
 /// Keeps the rows of one namespace.
 void keep(v1::TopReply& reply, const std::string& name_space) {
   if (name_space.empty()) return;
@@ -90,11 +94,11 @@ int show(AgentClient& agent, const CommonOptions& common, const TopOptions& opti
   keep(*reply, options.all_namespaces ? "" : options.name_space);
   if (print_machine(common, *reply, "rows")) return kExitOk;
   if (clear) std::cout << "\033[H\033[2J";
-  if (options.watch_seconds > 0) std::cout << reply->node() << "  " << reply->time() << "\n";
+  if (options.watch) std::cout << reply->node() << "  " << reply->time() << "\n";
   if (reply->rows().empty()) {
     std::cerr << "No pod, container or unit has been seen to act yet.\n";
   } else {
-    std::cout << table_of(*reply, common.output == "wide", use_colour(common));
+    std::cout << top_table(*reply, common.output == "wide", use_colour(common));
   }
   std::cout.flush();
   return kExitOk;
@@ -104,13 +108,12 @@ int show(AgentClient& agent, const CommonOptions& common, const TopOptions& opti
 
 int run_top(const CommonOptions& common, const TopOptions& options) {
   AgentClient agent(common.socket);
-  const bool watch = options.watch_seconds > 0;
-  const bool clear = watch && isatty(STDOUT_FILENO) == 1;
+  const bool clear = options.watch && isatty(STDOUT_FILENO) == 1;
   while (true) {
     const int result = show(agent, common, options, clear);
-    if (!watch || result != kExitOk || !std::cout) return result;
+    if (!options.watch || result != kExitOk || !std::cout) return result;
     poll(nullptr, 0,
-         static_cast<int>(options.watch_seconds * 1000));  // until the next look, or a signal
+         static_cast<int>(options.interval_seconds * 1000));  // until the next look, or a signal
   }
 }
 

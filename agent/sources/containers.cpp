@@ -15,6 +15,9 @@ constexpr std::chrono::milliseconds kFirstPause{20};
 constexpr std::chrono::milliseconds kMaxPause{500};
 constexpr std::chrono::seconds kIdle{3600};
 constexpr std::chrono::seconds kCriPause{1};  // after a call that nobody answered
+constexpr std::chrono::seconds kFirstReturn{
+    1};  // until a silent runtime is asked for everything again
+constexpr std::chrono::seconds kMaxReturn{30};
 constexpr std::size_t kMaxWaiting = 4096;
 
 v1::Fact as_fact(v1::ContainerFact container) {
@@ -49,6 +52,7 @@ void ContainerLookUps::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     if (const auto question = asked_.pop(stop, until_next())) take(*question);
     while (const auto question = asked_.try_pop()) take(*question);
+    if (!missing().empty() && Clock::now() >= all_again_) take_all();
     for (auto at = waiting_.begin(); at != waiting_.end() && !stop.stop_requested();) {
       const bool due = at->second.next <= Clock::now();
       if (due && try_answer(at->first, at->second)) {
@@ -75,7 +79,12 @@ void ContainerLookUps::take(const Question& question) {
 void ContainerLookUps::take_all() {
   const auto ids = cri_.ids();
   note(ids ? nullptr : &ids.error());
-  if (!ids) return;
+  if (!ids) {
+    all_pause_ = std::clamp<std::chrono::milliseconds>(all_pause_ * 2, kFirstReturn, kMaxReturn);
+    all_again_ = Clock::now() + all_pause_;
+    return;
+  }
+  all_pause_ = {};
   for (const auto& id : *ids) take({.what = Question::What::kContainer, .container_id = id});
 }
 
@@ -134,6 +143,7 @@ void ContainerLookUps::note(const Error* error) {
 
 std::chrono::nanoseconds ContainerLookUps::until_next() const {
   std::chrono::nanoseconds wait = kIdle;
+  if (!missing().empty()) wait = all_again_ - Clock::now();
   for (const auto& [id, waiting] : waiting_) {
     wait = std::min<std::chrono::nanoseconds>(wait, waiting.next - Clock::now());
   }

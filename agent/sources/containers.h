@@ -70,6 +70,8 @@ class ContainerLookUps {
   RefusingQueue<Question> asked_{4096};
   std::map<std::string, Waiting> waiting_;
   Clock::time_point cri_again_{};
+  Clock::time_point all_again_{};  // while the runtime is silent
+  std::chrono::milliseconds all_pause_{};
   std::atomic<std::uint64_t> failed_{0};
   mutable std::mutex missing_mutex_;
   std::string missing_;

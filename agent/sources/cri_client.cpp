@@ -16,6 +16,7 @@ namespace cri = runtime::v1;
 
 constexpr std::chrono::seconds kCallTime{2};
 constexpr int kMaxMessage = 16 << 20;  // bytes; as the kubelet's
+constexpr int kConnectMs = 2000;       // for one attempt; gRPC takes the minimal back-off for it
 constexpr int kMaxReconnectMs = 5000;
 
 template <typename Labels>
@@ -29,7 +30,7 @@ std::shared_ptr<grpc::Channel> connect(const std::filesystem::path& socket) {
   // gRPC 1.57 and later derive an authority from the path that servers refuse.
   arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
   arguments.SetMaxReceiveMessageSize(kMaxMessage);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 200);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectMs);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 200);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kMaxReconnectMs);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);

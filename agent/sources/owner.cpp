@@ -7,8 +7,8 @@
 namespace idtrail {
 namespace {
 
-/// The letters of generated name suffixes (k8s.io/apimachinery util/rand): no vowels, no 0, 1 or 3.
-constexpr std::string_view kSuffixLetters = "bcdfghjklmnpqrstvwxz2456789";
+/// Generated suffixes hold fewer letters (no vowels, no 0, 1 or 3), but nothing hangs on that.
+constexpr std::string_view kSuffixLetters = "abcdefghijklmnopqrstuvwxyz0123456789";
 constexpr std::size_t kSuffix = 5;
 
 /// The name without "-xxxxx", where it ends in a generated suffix.

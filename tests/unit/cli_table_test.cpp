@@ -45,9 +45,9 @@ TEST(Severity, HasAnOrder) {
 }
 
 TEST(FailOn, EndsWithFiveFromTheSeverityUpwards) {
-  v1::Finding finding;
-  finding.set_severity("high");
-  const std::vector<v1::Finding> findings{finding};
+  v1::FindingsReply reply;
+  reply.add_findings()->set_severity("high");
+  const auto& findings = reply.findings();
   EXPECT_EQ(exit_code_for(findings, ""), 0);
   EXPECT_EQ(exit_code_for(findings, "high"), 5);
   EXPECT_EQ(exit_code_for(findings, "medium"), 5);
