@@ -53,7 +53,11 @@ bool ProbeCandidates::is_regular(const Candidate& candidate) {
   const auto end = gaps.begin() + static_cast<std::ptrdiff_t>(count);
   std::sort(gaps.begin(), end);
   const auto median = (gaps[(count - 1) / 2] + gaps[count / 2]) / 2;
-  return median >= kShortestPeriod && gaps[0] * 2 >= median && gaps[count - 1] <= median * 2;
+  if (median < kShortestPeriod) return false;
+  const auto odd = std::count_if(gaps.begin(), end, [median](std::chrono::nanoseconds gap) {
+    return gap * 2 < median || gap > median * 2;
+  });
+  return static_cast<std::size_t>(odd) * 4 <= count;
 }
 
 void ProbeCandidates::forget(std::uint64_t command) {

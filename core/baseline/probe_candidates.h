@@ -19,8 +19,8 @@ class ProbeCandidates {
 
   /// Notes that a tree entered. `command` hashes what was run and `pod` where: replicas run the
   /// same probe in turns of their own. True when the command has proved to be a probe: at least
-  /// three starts, each gap between half and twice the median. Repeated calls for one tree count
-  /// once.
+  /// three starts, the gaps between half and twice the median; one gap in four may be odd, since a
+  /// busy node runs a probe late now and then. Repeated calls for one tree count once.
   bool note(std::uint64_t command, std::uint64_t pod, BootTime started);
 
   /// The command was learned, or learning is over for it.

@@ -56,6 +56,7 @@ containerd_state: $CONTAINERD_STATE
 socket: $work/agent.sock
 store: $work/baselines.db
 findings_file: $work/findings.jsonl
+identity_deadline: 60s
 baseline:
   learning_window: $1
 EOF

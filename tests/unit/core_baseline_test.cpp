@@ -153,6 +153,15 @@ TEST_F(BaselinesTest, DoNotTakeIrregularEntriesForAProbe) {
   EXPECT_TRUE(scene.novelty.session);
 }
 
+TEST_F(BaselinesTest, LearnAProbeThatABusyNodeRanLateOnce) {
+  for (const int gap : {10, 10, 35, 10, 10}) {
+    run_probe(cart);
+    scene.pass(seconds(gap));
+  }
+  run_probe(cart);
+  EXPECT_FALSE(scene.novelty.session);
+}
+
 TEST_F(BaselinesTest, DoNotTakeAFastLoopForAProbe) {
   for (int run = 0; run < 6; ++run) {
     scene.pass(std::chrono::milliseconds(200));
