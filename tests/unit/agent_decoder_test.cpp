@@ -62,8 +62,9 @@ TEST(Decoder, TakesArgumentsThatWereCutBeforeTheirNul) {
 }
 
 TEST(Decoder, ReadsCredentialNames) {
+  const Bytes record = one_of_each()[5];
   Event event;
-  ASSERT_EQ(decode_record(one_of_each()[5], event), Refusal::kNone);
+  ASSERT_EQ(decode_record(record, event), Refusal::kNone);
   const auto& read = std::get<CredentialRead>(event.body);
   EXPECT_EQ(read.name, "token");
   EXPECT_EQ(read.dir, "..2026_11_22");
