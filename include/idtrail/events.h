@@ -11,12 +11,14 @@
 
 #ifdef __cplusplus
 #include <cstdint>
+// NOLINTBEGIN(bugprone-reserved-identifier): the kernel's own names, here for user space
 using __u8 = std::uint8_t;
 using __u16 = std::uint16_t;
 using __u32 = std::uint32_t;
 using __s32 = std::int32_t;
 /* The uapi header says `unsigned long long`, as the kernel does. */
 using __u64 = unsigned long long;
+// NOLINTEND(bugprone-reserved-identifier)
 #define IDTRAIL_ASSERT_SIZE(type, bytes) static_assert(sizeof(type) == (bytes), #type)
 #else
 #include <linux/types.h>
