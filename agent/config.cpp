@@ -110,8 +110,9 @@ Result<Config> parse_config(std::string_view yaml, std::string_view name, Config
 Result<Config> load_config(const std::filesystem::path& file, Config base) {
   std::ifstream in(file, std::ios::binary);
   if (!in) {
-    return Error{Errc::kNotFound, fmt::format("read configuration {}: {}", file.string(),
-                                              std::generic_category().message(errno))};
+    const Errc code = errno == EACCES ? Errc::kPermission : Errc::kNotFound;
+    return Error{code, fmt::format("read configuration {}: {}", file.string(),
+                                   std::generic_category().message(errno))};
   }
   std::string text(kMaxFile + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));

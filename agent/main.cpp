@@ -165,6 +165,10 @@ int main(int argc, char** argv) {
   }
   const auto config = settle(options);
   if (!config) {
+    // Whoever may not read the settings may seldom watch the node: that is then the thing to say.
+    if (auto may = idtrail::preflight(); config.error().code == Errc::kPermission && !may) {
+      return cannot_watch(may.error());
+    }
     std::cerr << "idtrail-agent: " << config.error().message << "\n";
     return kUsage;
   }
