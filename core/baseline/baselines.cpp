@@ -80,7 +80,12 @@ Novelty Baselines::observe(const Who& who, const Event& event, const Credential*
   const WallTime at = settings_.clock.wall(event.at);
   now_ = std::max(now_, at);
   IdentityBaseline* one = of(who, at);
-  if (one == nullptr) return {};
+  // No room for this identity: a terminal is a session all the same.
+  if (one == nullptr) {
+    Novelty cold;
+    cold.session = who.subject->entry == Entry::kEntered && who.subject->tty;
+    return cold;
+  }
 
   Novelty novelty{.family = family_of(event, credential), .state = one->state(at)};
   novelty.session = is_session(*one, who, event, novelty.state);

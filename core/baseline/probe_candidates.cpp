@@ -28,20 +28,20 @@ bool ProbeCandidates::note(std::uint64_t command, std::uint64_t pod, BootTime st
 
 ProbeCandidates::Candidate* ProbeCandidates::find_or_make(std::uint64_t command, std::uint64_t pod,
                                                           BootTime started) {
-  Candidate* oldest = nullptr;
   for (Candidate& candidate : candidates_) {
     if (candidate.command == command && candidate.pod == pod) return &candidate;
-    if (oldest == nullptr || candidate.last() < oldest->last()) oldest = &candidate;
   }
   if (candidates_.size() < kCandidates) {
-    if (candidates_.capacity() == candidates_.size()) {
-      candidates_.reserve(std::min(kCandidates, candidates_.size() + 4));
-    }
+    // By steps: what is held ready counts against the identity's bound.
+    if (candidates_.capacity() == candidates_.size()) candidates_.reserve(candidates_.size() + 4);
     return &candidates_.emplace_back(Candidate{.command = command, .pod = pod});
   }
+  const auto oldest =
+      std::min_element(candidates_.begin(), candidates_.end(),
+                       [](const Candidate& a, const Candidate& b) { return a.last() < b.last(); });
   if (started - oldest->last() < kKeepFor) return nullptr;
   *oldest = Candidate{.command = command, .pod = pod};
-  return oldest;
+  return &*oldest;
 }
 
 bool ProbeCandidates::is_regular(const Candidate& candidate) {

@@ -65,7 +65,7 @@ std::string command_line(const Exec& exec) {
 }
 
 std::string event_text(const Observation& seen) {
-  const std::string who = display_name(*seen.who.subject);
+  std::string who = display_name(*seen.who.subject);
   if (const auto* exec = std::get_if<Exec>(&seen.event.body)) {
     return fmt::format("{} ran: {}", who, command_line(*exec));
   }

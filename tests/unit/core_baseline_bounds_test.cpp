@@ -62,6 +62,9 @@ TEST_F(BaselineBounds, RefuseIdentitiesBeyondTheirNumberAndCountTheirEvents) {
   EXPECT_EQ(small.baselines.views("").size(), 2U);
   EXPECT_EQ(small.baselines.refused(), 1U);
   EXPECT_EQ(small.novelty.state, BaselineState::kCold);
+  const Pod refused = make_pod("d");
+  small.exec(entered(refused, "/bin/sh", "sh", /*tty=*/true));
+  EXPECT_TRUE(small.novelty.session);
 }
 
 TEST_F(BaselineBounds, HandOutChangesInBoundedPortions) {
