@@ -13,6 +13,8 @@ cleanup() {
   for pid in $helpers; do kill "$pid" 2>/dev/null || true; done
   stop_agent TERM || true
   containerd_stop || true
+  # What was written stays readable from outside the guest.
+  if [[ -d /out ]]; then cp "$work"/*.jsonl "$work"/*.json "$work"/agent.log /out/ 2>/dev/null || true; fi
   if ((status)) && [[ -s $work/agent.log ]]; then tail -n 40 "$work/agent.log" >&2; fi
   exit $status
 }
