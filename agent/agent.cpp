@@ -318,7 +318,9 @@ LiveState LiveAgent::live_state() const {
   state.counters["questions_refused"] = jobs_.refused();
   state.counters["findings_failed"] = delivery_->failed();
   state.counters["programs_missed"] = sensor_.missed_runs();
-  state.counters["store_lost"] = store_ == nullptr ? 0 : store_->counters().lost;
+  const auto stored = store_ == nullptr ? BaselineStore::Counters{} : store_->counters();
+  state.counters["store_lost"] = stored.lost;
+  state.counters["store_commits_failed"] = stored.failed_commits;  // kept and tried again
   state.counters["recording_lost"] = recorder_ == nullptr ? 0 : recorder_->lost();
   state.counters["connections_turned_away"] = api_ == nullptr ? 0 : api_->turned_away();
   if (containers_ != nullptr) {
