@@ -185,7 +185,9 @@ v1::Check kubelet(const NodeSettings& settings) {
   struct stat meta {};
   if (stat(pods.c_str(), &meta) == 0) return check("kubelet", "ok", pods);
   return check("kubelet", "ok",
-               pods + " is not there: no Kubernetes node, or kubelet_root is to be set (k3s and others differ)");
+               pods +
+                   " is not there: no Kubernetes node, or kubelet_root is to be set (k3s and "
+                   "others differ)");
 }
 
 }  // namespace

@@ -23,8 +23,7 @@ TEST(Node, SaysWhatIsMissingAndWhatToDoAboutIt) {
                                   .containerd_socket = dir / "containerd.sock",
                                   .kubelet_root = dir / "kubelet",
                                   .ask_bpf = false});
-  for (const char* name :
-       {"btf", "capabilities", "cgroup", "bpffs", "container-runtime"}) {
+  for (const char* name : {"btf", "capabilities", "cgroup", "bpffs", "container-runtime"}) {
     const auto check = named(checks, name);
     EXPECT_NE(check.state(), "ok") << name;
     EXPECT_FALSE(check.fix().empty()) << name;
