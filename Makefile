@@ -14,7 +14,7 @@ export CTEST_PARALLEL_LEVEL ?= $(shell nproc)
 
 FILTER ?= .
 
-.PHONY: help setup build dev run test unit unit-tests probe-tests asan tsan lint fuzz vm bench clean
+.PHONY: help setup build dev run test unit unit-tests probe-tests asan tsan lint tidy fuzz vm bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -49,8 +49,11 @@ probe-tests: ## the probes' trigger tests that match FILTER, in Debian's kernel 
 asan tsan: setup ## the unit tests under ASan+UBSan or TSan
 	cmake --preset $@ && cmake --build --preset $@ && ctest --preset $@
 
-lint: dev ## formatting, clang-tidy, forbidden includes and words
+lint: dev ## formatting, forbidden includes, licences
 	@tools/lint
+
+tidy: dev ## lint, and clang-tidy over every source: minutes
+	@tools/lint --tidy
 
 fuzz: setup ## every fuzz target for FUZZ_SECONDS (60) each
 	@tools/fuzz
