@@ -34,7 +34,7 @@ enum event_kind {
 #undef PROBE
 };
 
-#define EVENT_KINDS 16 /* one more than the largest kind, rounded up: the size of per-kind arrays */
+#define EVENT_KINDS 32 /* one more than the largest kind, rounded up: the size of per-kind arrays */
 
 /* Limits of the tails, in bytes, NUL included; powers of two where the verifier needs a mask. */
 #define EVENT_PATH_MAX 1024 /* a resolved path, cut at the front: the end tells more */
