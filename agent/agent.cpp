@@ -9,6 +9,7 @@
 #include <spdlog/spdlog.h>
 
 #include "agent/api/local_api.h"
+#include "agent/books.h"
 #include "agent/decode/redact_record.h"
 #include "agent/delivery.h"
 #include "agent/pipeline.h"
@@ -57,7 +58,6 @@ class LiveAgent final : public Agent {
   void on_record(std::span<const std::byte> record);
   void drain();
   void tick(std::uint64_t now, bool busy);
-  void note_losses();
   void ask(const LookUp& look_up);
   void hand_on();
   void stop_sources();
@@ -79,7 +79,7 @@ class LiveAgent final : public Agent {
   std::unique_ptr<ContainerLookUps> containers_;
   std::unique_ptr<LocalApi> api_;
   std::string volumes_missing_;
-  std::vector<std::uint64_t> drops_;
+  Books books_{sensor_, [this](const v1::Fact& fact) { feed(fact); }};
   std::uint64_t records_ = 0;
   std::uint64_t masked_bytes_ = 0;
   std::uint64_t busy_until_ = 0;
@@ -142,6 +142,7 @@ void LiveAgent::feed_seeds() {
   for (const auto& cgroup : seeds.cgroups) {
     *fact.mutable_cgroup() = cgroup;
     feed(fact);
+    books_.open(cgroup.id());
   }
   for (const auto& process : seeds.processes) {
     *fact.mutable_process() = process;
@@ -191,6 +192,7 @@ LocalAnswers LiveAgent::answers() {
     return pipeline_->baseline(request.identity());
   };
   answers.coverage = [this](const v1::CoverageRequest&) {
+    books_.read();
     auto reply = pipeline_->coverage();
     complete_coverage(sensor_.probes(), live_state(), reply);
     return reply;
@@ -247,8 +249,7 @@ void LiveAgent::drain() {
   const std::uint64_t now =
       boot_now_ns();  // before the ring is read: no tick runs ahead of a record
   const std::uint64_t before = records_;
-  const auto polled = sensor_.poll(milliseconds(0), [this](auto record) { on_record(record); });
-  if (!polled) spdlog::error("ring not read error=\"{}\"", polled.error().message);
+  sensor_.poll(milliseconds(0), [this](auto record) { on_record(record); });
   bool busy = records_ != before;
   while (const auto fact = facts_.try_pop()) {
     feed(*fact);
@@ -270,7 +271,7 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
   }
   if (now - last_second_ < kSecondNs) return;
   last_second_ = now;
-  note_losses();
+  books_.look(now);
   if (store_ != nullptr) {
     store_->submit(pipeline_->take_changes());
   } else {
@@ -281,15 +282,6 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
     recording_ended_ = true;
     spdlog::error("recording ended error=\"{}\"", flushed.error().message);
   }
-}
-
-void LiveAgent::note_losses() {
-  auto drops = sensor_.drops();
-  if (drops == drops_) return;
-  drops_ = std::move(drops);
-  v1::Fact fact;
-  for (const auto count : drops_) fact.mutable_loss()->add_dropped(count);
-  feed(fact);
 }
 
 void LiveAgent::ask(const LookUp& look_up) {
@@ -317,6 +309,7 @@ LiveState LiveAgent::live_state() const {
   state.counters["facts_refused"] = facts_.refused();
   state.counters["questions_refused"] = jobs_.refused();
   state.counters["findings_failed"] = delivery_->failed();
+  state.counters["cgroups_without_books"] = books_.refused();
   state.counters["programs_missed"] = sensor_.missed_runs();
   const auto stored = store_ == nullptr ? BaselineStore::Counters{} : store_->counters();
   state.counters["store_lost"] = stored.lost;
@@ -341,9 +334,9 @@ void LiveAgent::stop_sources() {
 
 void LiveAgent::finish() {
   stop_sources();
-  (void)sensor_.poll(milliseconds(0), [this](auto record) { on_record(record); });
+  sensor_.poll(milliseconds(0), [this](auto record) { on_record(record); });
   while (const auto fact = facts_.try_pop()) feed(*fact);
-  note_losses();
+  books_.read();
   pipeline_->finish();
   if (auto findings = pipeline_->take_findings(); !findings.empty())
     delivery_->submit(std::move(findings));

@@ -30,7 +30,11 @@ struct Config {
   std::chrono::nanoseconds identity_deadline = std::chrono::seconds(5);
   std::vector<std::string> credential_readers = {"/usr/bin/kubelet", "/usr/local/bin/kubelet",
                                                  "/usr/local/bin/k3s", "/usr/local/bin/k0s"};
-  std::uint64_t ring_bytes = 8U << 20U;  // a power of two
+  std::uint64_t ring_bytes = 4U << 20U;  // of each of the two rings; a power of two
+  // Records that one cgroup may send in about a second, so that no flood takes others' room.
+  std::uint64_t quota_urgent = 2000;
+  std::uint64_t quota_bulk = 8000;
+  std::uint64_t quota_reserved = 256;  // urgent ones beyond it, each the first of its kind
   std::filesystem::path socket = "/run/idtrail/agent.sock";
   std::filesystem::path record;        // empty: no recording
   std::filesystem::path findings;      // empty: standard output only

@@ -32,6 +32,7 @@ struct Counters {
   std::array<std::uint64_t, kCounters> values{};
   KindCounts received{};    // decoded
   KindCounts dropped{};     // the ring was full: from the kernel's own count
+  KindCounts limited{};     // a cgroup's quota was spent: likewise
   KindCounts discarded{};   // refused by the decoder
   KindCounts unresolved{};  // no identity by the deadline
 

@@ -45,6 +45,7 @@ v1::Coverage Coverage::node_wide() const {
     row.set_event_class(std::string(kind_name(kind)));
     row.set_received(narrow(counters_.received[kind]));
     row.set_dropped(narrow(counters_.dropped[kind]));
+    row.set_limited(narrow(counters_.limited[kind]));
     row.set_discarded(narrow(counters_.discarded[kind]));
     row.set_unresolved(narrow(counters_.unresolved[kind]));
   }
@@ -69,7 +70,8 @@ v1::CoverageReply Coverage::reply() const {
   coverage = node_wide();
   std::uint64_t lost = 0;
   for (std::size_t kind = 0; kind < EVENT_KINDS; ++kind) {
-    lost += counters_.dropped[kind] + counters_.discarded[kind] + counters_.unresolved[kind];
+    lost += counters_.dropped[kind] + counters_.limited[kind] + counters_.discarded[kind] +
+            counters_.unresolved[kind];
   }
   coverage.set_complete(lost == 0 && coverage.missing().empty());
   for (std::size_t i = 0; i < kCounters; ++i) {

@@ -10,6 +10,7 @@
 #include "agent/decode/decoder.h"
 #include "agent/identity/resolver.h"
 #include "agent/identity/waiting.h"
+#include "agent/ledger.h"
 #include "core/detect/detector.h"
 #include "core/detect/finding.h"
 
@@ -72,7 +73,8 @@ class Pipeline::Stages {
 
   void on_record(std::span<const std::byte> record) {
     std::optional<Event> event = decoder_.decode(record);  // failures are counted inside
-    if (!event) return;
+    if (!event) return discard(record);
+    ledger_.received(event->cgroup, event->kind);
     pass(event->at);
     const std::optional<Actor> actor = resolver_.apply(*event, now_);
     if (resolver_.stirred()) review();
@@ -91,6 +93,9 @@ class Pipeline::Stages {
         break;
       case v1::Fact::kBehaviour:
         baselines_.restore(fact.behaviour());
+        break;
+      case v1::Fact::kLedger:
+        keep_books(fact.ledger());
         break;
       case v1::Fact::kLoss:
         count_loss(fact.loss());
@@ -179,13 +184,44 @@ class Pipeline::Stages {
   }
 
   void count_loss(const v1::LossFact& loss) {
-    bool more = false;
-    for (int kind = 0; kind < loss.dropped_size() && kind < EVENT_KINDS; ++kind) {
-      std::uint64_t& known = counters_.dropped[static_cast<std::size_t>(kind)];
-      more = more || loss.dropped(kind) > known;
-      known = std::max<std::uint64_t>(known, loss.dropped(kind));
+    const auto keep = [](const auto& from, KindCounts& to) {
+      for (int kind = 0; kind < from.size() && kind < EVENT_KINDS; ++kind) {
+        std::uint64_t& known = to[static_cast<std::size_t>(kind)];
+        known = std::max<std::uint64_t>(known, from.Get(kind));
+      }
+    };
+    keep(loss.dropped(), counters_.dropped);
+    keep(loss.limited(), counters_.limited);
+  }
+
+  /// What the stages gave up because of their bounds.
+  void add_bounds(google::protobuf::Map<std::string, std::uint64_t>& counters) const {
+    std::uint64_t forgotten = 0;
+    for (const auto& detector : detectors_) forgotten += detector->forgotten();
+    counters["detector_state_forgotten"] = forgotten;
+    counters["findings_repeated"] = findings_.repeats();
+    counters["identities_without_baseline"] = baselines_.refused();
+  }
+
+  void discard(std::span<const std::byte> record) {
+    const std::optional<Sender> sender = sender_of(record);
+    if (sender) ledger_.discarded(sender->cgroup, sender->kind);
+    note_hole(sender ? resolver_.place_of(sender->cgroup) : nullptr);
+  }
+
+  void keep_books(const v1::LedgerFact& fact) {
+    const CgroupId cgroup{fact.cgroup_id()};
+    const Place* place = resolver_.place_of(cgroup);
+    if (ledger_.apply(fact)) note_hole(place);
+    if (fact.removed()) ledger_.close(cgroup, place);
+  }
+
+  void note_hole(const Place* place) {
+    if (place != nullptr && Containers::resolved(*place)) {
+      baselines_.mark_incomplete(place->identity_id);
+    } else {
+      baselines_.mark_all_incomplete();  // whose events they were nobody can say
     }
-    if (more) baselines_.mark_all_incomplete();  // whose events they were nobody can say
   }
 
   const v1::SnapshotFact snapshot_;
@@ -193,6 +229,7 @@ class Pipeline::Stages {
   Counters counters_;
   BootTime now_{};
   BootTime reviewed_{};
+  Ledger ledger_;
   Decoder decoder_;
   Resolver resolver_;
   WaitingRoom waiting_;
@@ -231,7 +268,13 @@ v1::BaselineReply Pipeline::baseline(std::string_view selector) const {
   return reply;
 }
 
-v1::CoverageReply Pipeline::coverage() const { return stages_->coverage_.reply(); }
+v1::CoverageReply Pipeline::coverage() const {
+  v1::CoverageReply reply = stages_->coverage_.reply();
+  stages_->add_bounds(*reply.mutable_counters());
+  const auto place_of = [this](CgroupId cgroup) { return stages_->resolver_.place_of(cgroup); };
+  stages_->ledger_.view(place_of, reply);
+  return reply;
+}
 const Counters& Pipeline::counters() const { return stages_->counters_; }
 
 }  // namespace idtrail

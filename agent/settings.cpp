@@ -18,6 +18,8 @@ constexpr std::string_view kOptionalPath = "an absolute path, or \"\" for none";
 constexpr std::uint64_t kMinRing = 256U << 10U;
 constexpr std::uint64_t kMaxRing = 256U << 20U;
 constexpr std::uint64_t kMaxFindingsKept = 100'000;
+constexpr std::uint64_t kMaxQuota = 1'000'000'000;
+constexpr std::string_view kQuota = "a number of records a second and cgroup, up to 1000000000";
 constexpr std::array<std::string_view, 4> kLevels{"debug", "info", "warn", "error"};
 
 template <auto Field>
@@ -77,15 +79,18 @@ bool set_ring(Config& config, std::string_view text) {
 }
 std::string get_ring(const Config& config) { return bytes_text(config.ring_bytes); }
 
-bool set_kept(Config& config, std::string_view text) {
+template <auto Field, std::uint64_t kMax>
+bool set_number(Config& config, std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || value > kMaxFindingsKept)
-    return false;
-  config.findings_kept = value;
+  if (error != std::errc{} || end != text.data() + text.size() || value > kMax) return false;
+  config.*Field = value;
   return true;
 }
-std::string get_kept(const Config& config) { return std::to_string(config.findings_kept); }
+template <auto Field>
+std::string get_number(const Config& config) {
+  return std::to_string(config.*Field);
+}
 
 bool set_level(Config& config, std::string_view text) {
   if (std::find(kLevels.begin(), kLevels.end(), text) == kLevels.end()) return false;
@@ -139,13 +144,20 @@ constexpr Setting kSettings[] = {
     {"identity_deadline", "--identity-deadline", kDuration,
      set_duration<&Config::identity_deadline>, get_duration<&Config::identity_deadline>},
     {"ring_size", "--ring-size", "a power of two from 256KiB to 256MiB", set_ring, get_ring},
+    {"quota.urgent", "--quota-urgent", kQuota, set_number<&Config::quota_urgent, kMaxQuota>,
+     get_number<&Config::quota_urgent>},
+    {"quota.bulk", "--quota-bulk", kQuota, set_number<&Config::quota_bulk, kMaxQuota>,
+     get_number<&Config::quota_bulk>},
+    {"quota.reserved", "--quota-reserved", kQuota, set_number<&Config::quota_reserved, kMaxQuota>,
+     get_number<&Config::quota_reserved>},
     {"socket", "--socket", kOptionalPath, set_path<&Config::socket, true>,
      get_path<&Config::socket>},
     {"record", "--record", "a file's path, or \"\" for none", set_file<&Config::record>,
      get_path<&Config::record>},
     {"findings_file", "--findings", "a file's path, or \"\" for none", set_file<&Config::findings>,
      get_path<&Config::findings>},
-    {"findings_kept", "--findings-kept", "a number from 0 to 100000", set_kept, get_kept},
+    {"findings_kept", "--findings-kept", "a number from 0 to 100000",
+     set_number<&Config::findings_kept, kMaxFindingsKept>, get_number<&Config::findings_kept>},
     {"log_level", "--log-level", "debug, info, warn or error", set_level,
      get_text<&Config::log_level>},
 };

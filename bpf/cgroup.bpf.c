@@ -24,16 +24,40 @@ static __always_inline bool names_containers(const struct cgroup *cgrp)
 	return cgrp->root->hierarchy_id == 0;
 }
 
+static const struct cgroup_row empty_row;
+
+/* Before a process can enter, so that none of its events is on another's books. */
+static __always_inline void open_row(__u64 id)
+{
+	bpf_map_update_elem(&cgroups, &id, &empty_row, BPF_NOEXIST);
+}
+
+static __always_inline void mark_removed(__u64 id)
+{
+	struct cgroup_row *row = bpf_map_lookup_elem(&cgroups, &id);
+
+	if (row)
+		row->removed = 1;
+}
+
 static __always_inline int emit_cgroup(const struct cgroup *cgrp, const char *path, __u32 op)
 {
 	__u32 slot = op == CGROUP_MADE ? 0 : 1;
 	struct cgroup_event *event;
+	struct arrival arrival;
 	long size = 0;
 
-	if (from_agent() || !names_containers(cgrp))
+	if (!names_containers(cgrp))
 		return 0;
+	if (op == CGROUP_MADE)
+		open_row(cgrp->kn->id);
+	else
+		mark_removed(cgrp->kn->id);
 	event = bpf_map_lookup_elem(&scratch, &slot);
-	if (!event)
+	if (from_agent() || !event)
+		return 0;
+	arrival = event_admit(current_task(), EVENT_cgroup, cgrp->kn->id);
+	if (!arrival.row)
 		return 0;
 	if (op == CGROUP_MADE)
 		size = bpf_probe_read_kernel_str(event->path, sizeof(event->path), path);
@@ -46,7 +70,7 @@ static __always_inline int emit_cgroup(const struct cgroup *cgrp, const char *pa
 		.level = cgrp->level,
 		.path_size = size,
 	};
-	event_output(&event->hdr, current_task(), EVENT_cgroup,
+	event_output(&event->hdr, &arrival, current_task(), EVENT_cgroup,
 		     sizeof(event->hdr) + sizeof(event->cgroup) + size);
 	return 0;
 }

@@ -29,7 +29,7 @@ static __always_inline void read_name(char *name, const struct dentry *dentry)
 }
 
 static __always_inline void fill(struct credential_payload *out, const struct file *file,
-				 const struct task_struct *task)
+				 const struct file_id *exe, const struct task_struct *task)
 {
 	const struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	const struct dentry *dir = BPF_CORE_READ(dentry, d_parent);
@@ -37,7 +37,7 @@ static __always_inline void fill(struct credential_payload *out, const struct fi
 
 	*out = (struct credential_payload){
 		.file = file_id(BPF_CORE_READ(file, f_inode)),
-		.exe = exe_id(task),
+		.exe = *exe,
 		.parent_start_boot_ns = start_boot_ns(parent),
 		.parent_tgid = TASK_READ(parent, tgid),
 		.open_flags = BPF_CORE_READ(file, f_flags),
@@ -54,8 +54,10 @@ static __always_inline int emit_open(const struct file *file)
 	const struct inode *inode = BPF_CORE_READ(file, f_inode);
 	const struct super_block *sb = BPF_CORE_READ(inode, i_sb);
 	__u32 device = BPF_CORE_READ(sb, s_dev);
+	const struct task_struct *task = current_task();
 	const struct volume_verdict *verdict;
 	struct credential_event *event;
+	struct file_id object, exe;
 	const __u32 *born;
 	__u32 generation, unknown;
 
@@ -70,10 +72,12 @@ static __always_inline int emit_open(const struct file *file)
 	if (!unknown && verdict && verdict->kind == VOLUME_OTHER)
 		return 0;
 
-	event = event_reserve(current_task(), EVENT_credential, sizeof(*event));
+	object = file_id(inode);
+	exe = exe_id(task);
+	event = event_reserve_first(task, EVENT_credential, sizeof(*event), pair_of(&exe, &object));
 	if (!event)
 		return 0;
-	fill(&event->credential, file, current_task());
+	fill(&event->credential, file, &exe, task);
 	event->credential.flags |= unknown;
 	event->credential.volume_generation = generation;
 	event_submit(event, EVENT_credential);

@@ -107,7 +107,9 @@ int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm
 	const struct task_struct *parent = TASK_READ(task, real_parent);
 	const struct mm_struct *mm = TASK_READ(task, mm);
 	const struct file *exe = TASK_READ(mm, exe_file);
+	struct file_id exe_file = exe_id(task);
 	struct exec_scratch *out;
+	struct arrival arrival;
 	__u32 first = 0, used;
 
 	if (from_agent())
@@ -115,8 +117,11 @@ int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm
 	out = bpf_map_lookup_elem(&scratch, &first);
 	if (!out)
 		return 0;
+	arrival = event_admit(task, EVENT_exec, pair_of(&exe_file, &exe_file));
+	if (!arrival.row)
+		return 0;
 	out->event.exec = (struct exec_payload){
-		.exe = exe_id(task),
+		.exe = exe_file,
 		.parent_start_boot_ns = start_boot_ns(parent),
 		.parent_tgid = TASK_READ(parent, tgid),
 		.uid = TASK_READ(task, cred, euid.val),
@@ -129,7 +134,7 @@ int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm
 	used += out->event.exec.args_size = add_args(out, used, mm);
 	if (used > sizeof(out->event.tail)) /* for the verifier */
 		return 0;
-	event_output(&out->event.hdr, task, EVENT_exec,
+	event_output(&out->event.hdr, &arrival, task, EVENT_exec,
 		     sizeof(out->event.hdr) + sizeof(out->event.exec) + used);
 	return 0;
 }

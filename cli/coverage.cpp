@@ -8,8 +8,32 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "core/common/text.h"
+#include "core/model/refs.h"
 
 namespace idtrail {
+
+namespace {
+
+Table::Cell loss(std::uint64_t count) {
+  return {std::to_string(count), count == 0 ? Tone::kPlain : Tone::kBad};
+}
+
+/// Of containers that run under a name of their own: what became of each event.
+Table ledger_table(const v1::CoverageReply& reply) {
+  Table table({"IDENTITY", "POD", "CLASS", "DELIVERED", "KNOWN", "LIMITED", "DROPPED", "RECEIVED",
+               "DISCARDED"});
+  for (const auto& book : reply.ledger()) {
+    for (const auto& row : book.classes()) {
+      table.add({display_name(from_ref(book.identity())), or_dash(book.instance().pod()),
+                 row.event_class(), std::to_string(row.delivered()), std::to_string(row.known()),
+                 loss(row.limited()), loss(row.dropped()), std::to_string(row.received()),
+                 loss(row.discarded())});
+    }
+  }
+  return table;
+}
+
+}  // namespace
 
 std::string coverage_text(const v1::CoverageReply& reply, bool wide, bool colour) {
   Table probes({"PROBE", "STATE", "HOOK", "INSTRUCTIONS", "WHAT"});
@@ -23,15 +47,15 @@ std::string coverage_text(const v1::CoverageReply& reply, bool wide, bool colour
          probe.summary()});
   }
   std::string text = probes.render(colour);
-  Table classes({"CLASS", "RECEIVED", "DROPPED", "DISCARDED", "UNRESOLVED"});
+  Table classes({"CLASS", "RECEIVED", "LIMITED", "DROPPED", "DISCARDED", "UNRESOLVED"});
   for (const auto& row : reply.coverage().classes()) {
-    const auto loss = [](std::uint32_t count) {
-      return Table::Cell(std::to_string(count), count == 0 ? Tone::kPlain : Tone::kBad);
-    };
-    classes.add({row.event_class(), std::to_string(row.received()), loss(row.dropped()),
-                 loss(row.discarded()), loss(row.unresolved())});
+    classes.add({row.event_class(), std::to_string(row.received()), loss(row.limited()),
+                 loss(row.dropped()), loss(row.discarded()), loss(row.unresolved())});
   }
   text += "\n" + classes.render(colour);
+  if (const Table ledger = ledger_table(reply); !ledger.empty()) {
+    text += "\n" + ledger.render(colour);
+  }
   const std::map<std::string, std::uint64_t> sorted(reply.counters().begin(),
                                                     reply.counters().end());
   Table counters({"COUNTER", "VALUE"});

@@ -212,6 +212,13 @@ Refusal decode_record(Bytes record, Event& event) {
   }
 }
 
+std::optional<Sender> sender_of(Bytes record) {
+  const auto header = take<event_header>(record);
+  if (!header) return std::nullopt;
+  return Sender{.cgroup = CgroupId{header->cgroup_id},
+                .kind = header->kind < EVENT_KINDS ? header->kind : std::uint16_t{0}};
+}
+
 std::optional<Event> Decoder::decode(Bytes record) {
   std::optional<Event> event(std::in_place);
   const Refusal refusal = decode_record(record, *event);

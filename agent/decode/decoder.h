@@ -25,6 +25,13 @@ enum class Refusal : std::uint8_t {
 /// On a refusal `event` is unspecified.
 Refusal decode_record(std::span<const std::byte> record, Event& event);
 
+/// On whose books a refused record goes; nothing where not even its header is whole.
+struct Sender {
+  CgroupId cgroup{};
+  std::uint16_t kind = 0;  // 0 where it is none of ours
+};
+std::optional<Sender> sender_of(std::span<const std::byte> record);
+
 /// decode_record() that counts per kind what it delivers and refuses. Pipeline thread.
 class Decoder {
  public:

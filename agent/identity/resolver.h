@@ -50,6 +50,11 @@ class Resolver {
   void forget_removed(BootTime now) { cgroups_.forget_removed(now); }
   [[nodiscard]] const Containers& containers() const { return containers_; }
   [[nodiscard]] const Processes& processes() const { return processes_; }
+  /// Null where nobody announced the cgroup, or it is gone for long.
+  [[nodiscard]] const Place* place_of(CgroupId cgroup) const {
+    const Cgroups::Node* node = cgroups_.known(cgroup);
+    return node != nullptr ? node->place : nullptr;
+  }
   std::vector<LookUp> take_look_ups() { return containers_.take_look_ups(); }
   /// True after an event that made an unknown place known: waiting events should be looked at.
   [[nodiscard]] bool stirred() const { return !moved_.empty(); }

@@ -5,23 +5,26 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <numeric>
 #include <optional>
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/kernel/handles.h"
 #include "agent/kernel/preflight.h"
 #include "agent/kernel/probe.h"
+#include "agent/kernel/reader.h"
 #include "agent/kernel/shared_maps.h"
 
 namespace idtrail {
 namespace {
 
 constexpr std::uint32_t kOnlyKey = 0;
+constexpr std::uint64_t kOfTheRest = 0;    // key of the row of cgroups that have none
+constexpr std::uint32_t kRowsAtOnce = 64;  // bounds the copy of a batch
 
 std::uint32_t mount_namespace_of_first_process() {
   struct stat status {};
@@ -48,10 +51,19 @@ Result<void> check(const SensorOptions& options) {
   return {};
 }
 
-int hand_over(void* context, void* record, std::size_t size) {
-  const auto& on_record = *static_cast<const Sensor::RecordFn* const*>(context);
-  (*on_record)({static_cast<const std::byte*>(record), size});
-  return 0;
+constexpr std::size_t kLossesBytes = sizeof(struct losses) * EVENT_KINDS;
+
+struct Unmap {
+  void operator()(const struct losses* mapped) const {
+    munmap(const_cast<struct losses*>(mapped), kLossesBytes);
+  }
+};
+using LossesView = std::unique_ptr<const struct losses, Unmap>;
+
+/// Null, with errno, where the kernel refuses.
+LossesView map_losses(int fd) {
+  void* mapped = mmap(nullptr, kLossesBytes, PROT_READ, MAP_SHARED, fd, 0);
+  return LossesView(mapped == MAP_FAILED ? nullptr : static_cast<const struct losses*>(mapped));
 }
 
 }  // namespace
@@ -59,8 +71,8 @@ int hand_over(void* context, void* record, std::size_t size) {
 struct Sensor::State {
   SharedMaps maps;
   std::vector<ProbeStatus> statuses;
-  const RecordFn* on_record = nullptr;  // of the poll() that runs
-  RingBuffer ring;
+  LossesView losses;
+  std::optional<Reader> reader;
   std::vector<Probe> probes;  // last: programs stop before their maps go
 
   explicit State(SharedMaps shared) : maps(std::move(shared)) {}
@@ -70,9 +82,24 @@ struct Sensor::State {
       .agent_tgid = options.skip_tgid != 0 ? options.skip_tgid : static_cast<__u32>(getpid()),
       .host_mntns =
           options.host_mntns != 0 ? options.host_mntns : mount_namespace_of_first_process(),
+      .quota = {options.quota.urgent, options.quota.bulk}, .reserved_quota = options.quota.reserved,
+      .reserved = 0,
     };
-    if (bpf_map_update_elem(maps.fd("control"), &kOnlyKey, &settings, BPF_ANY) == 0) return {};
-    return bpf_refused(errno, "write the settings map");
+    if (bpf_map_update_elem(maps.fd("control"), &kOnlyKey, &settings, BPF_ANY) != 0) {
+      return bpf_refused(errno, "write the settings map");
+    }
+    return open_books(kOfTheRest);
+  }
+
+  Result<void> open_books(std::uint64_t cgroup_id) {
+    const cgroup_row empty{};
+    if (bpf_map_update_elem(maps.fd("cgroups"), &cgroup_id, &empty, BPF_NOEXIST) == 0 ||
+        errno == EEXIST) {
+      return {};
+    }
+    const Errc code = errno == E2BIG ? Errc::kExhausted : Errc::kInternal;
+    return Error{code,
+                 fmt::format("open the books of cgroup {}: {}", cgroup_id, std::strerror(errno))};
   }
 
   Result<void> load(const SensorOptions& options) {
@@ -108,40 +135,65 @@ Result<Sensor> Sensor::open(const SensorOptions& options) {
   if (!maps) return maps.error();
   auto state = std::make_unique<State>(std::move(*maps));
   if (auto written = state->write_control(options); !written) return written.error();
-  state->ring.reset(
-      ring_buffer__new(state->maps.fd("events"), hand_over, &state->on_record, nullptr));
-  if (!state->ring) return bpf_refused(errno, "map the ring of records");
+  state->losses = map_losses(state->maps.fd("losses"));
+  if (!state->losses) return bpf_refused(errno, "map the counts of losses");
+  auto reader = Reader::open(state->maps.fd("urgent"), state->maps.fd("bulk"));
+  if (!reader) return reader.error();
+  state->reader = std::move(*reader);
   if (auto loaded = state->load(options); !loaded) return loaded.error();
   return Sensor(std::move(state));
 }
 
 std::span<const ProbeStatus> Sensor::probes() const { return state_->statuses; }
 
-Result<std::size_t> Sensor::poll(std::chrono::milliseconds timeout, const RecordFn& on_record) {
-  state_->on_record = &on_record;
-  int count = ring_buffer__consume(state_->ring.get());
-  if (count == 0) {
-    count = ring_buffer__poll(state_->ring.get(), static_cast<int>(timeout.count()));
-    if (count == -EINTR) count = 0;
+std::size_t Sensor::poll(std::chrono::milliseconds timeout, const RecordFn& on_record) {
+  std::size_t count = state_->reader->drain(on_record);
+  if (count == 0 && timeout.count() > 0) {
+    state_->reader->wait(timeout);
     // Bulk records wake nobody, so the time may be up with some of them waiting.
-    if (count == 0) count = ring_buffer__consume(state_->ring.get());
+    count = state_->reader->drain(on_record);
   }
-  if (count < 0) {
-    return Error{Errc::kInternal, fmt::format("read the ring: {}", std::strerror(-count))};
-  }
-  return static_cast<std::size_t>(count);
+  return count;
 }
 
-int Sensor::epoll_fd() const { return ring_buffer__epoll_fd(state_->ring.get()); }
+int Sensor::epoll_fd() const { return state_->reader->epoll_fd(); }
 
-std::vector<std::uint64_t> Sensor::drops() const {
-  std::vector<std::uint64_t> totals(EVENT_KINDS);
-  std::vector<std::uint64_t> per_cpu(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+std::vector<KindLosses> Sensor::losses() const {
+  std::vector<KindLosses> totals(EVENT_KINDS);
   for (std::uint32_t kind = 0; kind < EVENT_KINDS; ++kind) {
-    if (bpf_map_lookup_elem(state_->maps.fd("drops"), &kind, per_cpu.data()) != 0) continue;
-    totals[kind] = std::accumulate(per_cpu.begin(), per_cpu.end(), std::uint64_t{0});
+    const volatile struct losses& one = state_->losses.get()[kind];
+    totals[kind] = {.limited = one.limited, .dropped = one.dropped};
   }
   return totals;
+}
+
+Result<void> Sensor::books(const std::function<void(const CgroupBooks&)>& each) const {
+  std::vector<std::uint64_t> keys(kRowsAtOnce);
+  std::vector<cgroup_row> rows(kRowsAtOnce);
+  std::uint32_t position = 0;
+  bool first = true;
+  while (true) {
+    std::uint32_t count = kRowsAtOnce;
+    const int failed = bpf_map_lookup_batch(state_->maps.fd("cgroups"), first ? nullptr : &position,
+                                            &position, keys.data(), rows.data(), &count, nullptr);
+    const bool last = failed != 0 && errno == ENOENT;
+    if (failed != 0 && !last) {
+      return Error{Errc::kInternal, fmt::format("read the books: {}", std::strerror(errno))};
+    }
+    for (std::uint32_t i = 0; i < count; ++i) {
+      CgroupBooks books{.cgroup_id = keys[i], .removed = rows[i].removed != 0};
+      std::memcpy(books.counts.data(), rows[i].counts, sizeof(rows[i].counts));
+      each(books);
+    }
+    if (last) return {};
+    first = false;
+  }
+}
+
+Result<void> Sensor::open_books(std::uint64_t cgroup_id) { return state_->open_books(cgroup_id); }
+
+void Sensor::close_books(std::uint64_t cgroup_id) {
+  bpf_map_delete_elem(state_->maps.fd("cgroups"), &cgroup_id);
 }
 
 std::uint64_t Sensor::missed_runs() const {

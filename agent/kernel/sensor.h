@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -24,16 +25,38 @@ struct ProbeStatus {
   std::uint32_t verified_insns = 0;  // of its largest program
 };
 
-struct SensorOptions {
-  std::uint32_t ring_bytes = 4U << 20U;  // a power of two, at least a page
-  std::vector<std::string> only;         // probes to load; empty: all
-  std::vector<std::string> avoid;        // ways not to use, as "credential/fentry"
-  std::uint32_t skip_tgid = 0;           // whose acts are not reported; 0: this process
-  std::uint32_t host_mntns = 0;  // inode of the host's mount namespace; 0: that of process 1
+/// Records that one cgroup may send in one window of about a second.
+struct SensorQuota {
+  std::uint32_t urgent = 2000;
+  std::uint32_t bulk = 8000;
+  std::uint32_t reserved = 256;  // urgent ones beyond it, the first of their subject and object
 };
 
-/// The kernel half, loaded and attached, and the reader's end of its ring.
-/// Not thread-safe, except that drops() and missed_runs() may be called beside poll().
+/// What became of the events of one cgroup, since its row was opened.
+struct CgroupBooks {
+  std::uint64_t cgroup_id = 0;  // 0: of all that have no row of their own
+  bool removed = false;         // no more will come
+  std::array<std::array<std::uint64_t, OUTCOMES>, EVENT_KINDS> counts{};  // by kind and outcome
+};
+
+/// Events that were lost on purpose or for want of room, of all cgroups.
+struct KindLosses {
+  std::uint64_t limited = 0;
+  std::uint64_t dropped = 0;
+  bool operator==(const KindLosses&) const = default;
+};
+
+struct SensorOptions {
+  std::uint32_t ring_bytes = 4U << 20U;  // of each ring; a power of two, at least a page
+  SensorQuota quota{};
+  std::vector<std::string> only{};   // probes to load; empty: all
+  std::vector<std::string> avoid{};  // ways not to use, as "credential/fentry"
+  std::uint32_t skip_tgid = 0;       // whose acts are not reported; 0: this process
+  std::uint32_t host_mntns = 0;      // inode of the host's mount namespace; 0: that of process 1
+};
+
+/// The kernel half, loaded and attached, and the reader's end of its rings.
+/// Not thread-safe, except that losses(), books() and missed_runs() may be called beside poll().
 class Sensor {
  public:
   using RecordFn = std::function<void(std::span<const std::byte>)>;
@@ -49,14 +72,21 @@ class Sensor {
   [[nodiscard]] std::span<const ProbeStatus> probes() const;
 
   /// Hands over every record that is there; if there is none, waits for an urgent one, at most
-  /// `timeout`. Records are views into the ring, valid during the call only, in the order of
-  /// reservation. Returns how many.
-  Result<std::size_t> poll(std::chrono::milliseconds timeout, const RecordFn& on_record);
-  /// Readable when an urgent record waits; fork and exit records make nothing readable.
+  /// `timeout`. Records are views, valid during the call only, in the order of time. Returns how
+  /// many.
+  std::size_t poll(std::chrono::milliseconds timeout, const RecordFn& on_record);
+  /// Readable when an urgent record waits; bulk records make nothing readable.
   [[nodiscard]] int epoll_fd() const;
 
-  /// Records lost because the ring was full, by kind, since open().
-  [[nodiscard]] std::vector<std::uint64_t> drops() const;
+  /// By kind, since open(). Cheap: says whether books() is worth reading.
+  [[nodiscard]] std::vector<KindLosses> losses() const;
+  /// Calls `each` for every cgroup's books, that of key 0 among them.
+  Result<void> books(const std::function<void(const CgroupBooks&)>& each) const;
+  /// Opens the books of a cgroup that stood before the probes; not an error if they are open.
+  /// kExhausted: CGROUPS_MAX stand; its events go on the books of key 0.
+  Result<void> open_books(std::uint64_t cgroup_id);
+  /// Once `removed` was seen and the counts are kept elsewhere.
+  void close_books(std::uint64_t cgroup_id);
   /// Program runs that the kernel skipped, since open(); always 0 before 5.12.
   [[nodiscard]] std::uint64_t missed_runs() const;
 

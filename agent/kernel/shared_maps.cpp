@@ -19,7 +19,9 @@ Result<SharedMaps> SharedMaps::create(std::uint32_t ring_bytes) {
   const void* elf = shared_bpf__elf_bytes(&size);
   BpfObject object(bpf_object__open_mem(elf, size, nullptr));
   if (!object) return Error{Errc::kInternal, fmt::format("open shared maps: {}", log.text())};
-  bpf_map__set_max_entries(bpf_object__find_map_by_name(object.get(), "events"), ring_bytes);
+  for (const char* ring : {"urgent", "bulk"}) {
+    bpf_map__set_max_entries(bpf_object__find_map_by_name(object.get(), ring), ring_bytes);
+  }
   if (const int error = bpf_object__load(object.get()); error != 0) {
     return bpf_refused(-error, fmt::format("create the shared maps ({})", log.text()));
   }

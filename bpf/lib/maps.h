@@ -12,21 +12,42 @@
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20); /* bytes; the loader sets it */
-} events SEC(".maps");
+} urgent SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20); /* bytes; the loader sets it */
+} bulk SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE); /* read every second: without a system call */
 	__uint(max_entries, EVENT_KINDS);
 	__type(key, __u32);
-	__type(value, __u64);
-} drops SEC(".maps");
+	__type(value, struct losses);
+} losses SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, RINGS);
 	__type(key, __u32);
 	__type(value, __u32);
 } sequence SEC(".maps");
+
+/* Preallocated: a kprobe twin must not allocate. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CGROUPS_MAX);
+	__type(key, __u64);
+	__type(value, struct cgroup_row);
+} cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, FIRSTS_MAX);
+	__type(key, __u64);
+	__type(value, __u8);
+} firsts SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -35,7 +56,6 @@ struct {
 	__type(value, struct control);
 } control SEC(".maps");
 
-/* Preallocated: a kprobe twin must not allocate. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, VOLUMES_MAX);

@@ -1,72 +1,113 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one door through which records leave. It fills the header and counts what could not be sent.
+ * The one door through which records leave. It admits, fills the header, and keeps the books: an
+ * event that came to the door is delivered, limited or dropped.
  *
- * The sequence number is taken first, also for what is lost, so that a gap is a loss. It is not
+ * The sequence number is taken first, also for what is dropped, so that a gap is a loss. It is not
  * atomic (an atomic that returns its value needs 5.12): where the kernel preempts a program between
  * load and store, a number may come twice. That is never a gap, hence never a false loss.
  */
 #ifndef IDTRAIL_BPF_RING_H
 #define IDTRAIL_BPF_RING_H
 
-#include "bpf/lib/task.h"
+#include "bpf/lib/ledger.h"
 
-static __always_inline __u32 next_sequence(void)
+/* What a person must hear of at once, or what says where later events belong. */
+static __always_inline bool is_urgent(__u32 kind)
 {
-	__u32 first = 0;
-	__u32 *next = bpf_map_lookup_elem(&sequence, &first);
+	return kind == EVENT_cgroup || kind == EVENT_mount || kind == EVENT_exec ||
+	       kind == EVENT_credential;
+}
+
+static __always_inline enum ring_name ring_of(__u32 kind)
+{
+	return is_urgent(kind) ? RING_URGENT : RING_BULK;
+}
+
+static __always_inline __u32 next_sequence(enum ring_name ring)
+{
+	__u32 key = ring;
+	__u32 *next = bpf_map_lookup_elem(&sequence, &key);
 
 	return next ? (*next)++ : 0;
 }
 
-static __always_inline void count_drop(__u32 kind)
-{
-	__u64 *dropped = bpf_map_lookup_elem(&drops, &kind);
+/* An event at the door. */
+struct arrival {
+	struct cgroup_row *row; /* null: refused, and counted */
+	__u64 now;
+	__u64 cgroup_id;
+};
 
-	if (dropped)
-		__sync_fetch_and_add(dropped, 1);
+/* For kinds whose records cost work to build: ask first. */
+static __always_inline struct arrival event_admit(const struct task_struct *task, __u32 kind,
+						  __u64 pair)
+{
+	struct arrival arrival = {
+		.now = bpf_ktime_get_boot_ns(),
+		.cgroup_id = cgroup_id(task),
+	};
+
+	arrival.row = row_of(arrival.cgroup_id);
+	if (arrival.row && !admitted(arrival.row, kind, ring_of(kind), arrival.now,
+				     pair ? pair ^ arrival.cgroup_id * MIX : 0))
+		arrival.row = NULL;
+	return arrival;
 }
 
-/* Without FORCE an urgent record behind an unread bulk record would wake nobody: the kernel's
- * adaptive rule wakes only for the record that the reader is waiting at. */
-static __always_inline __u64 wakeup_of(__u32 kind)
-{
-	bool bulk = kind == EVENT_fork || kind == EVENT_exit;
-
-	return bulk ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
-}
-
-static __always_inline struct event_header header_of(const struct task_struct *task, __u32 kind,
+static __always_inline struct event_header header_of(const struct arrival *arrival,
+						     const struct task_struct *task, __u32 kind,
 						     __u32 size)
 {
 	__u64 ids = bpf_get_current_pid_tgid();
 
 	return (struct event_header){
-		.boot_ns = bpf_ktime_get_boot_ns(),
-		.cgroup_id = cgroup_id(task),
+		.boot_ns = arrival->now,
+		.cgroup_id = arrival->cgroup_id,
 		.start_boot_ns = start_boot_ns(task),
 		.tgid = ids >> 32, /* what user space calls the pid */
 		.tid = (__u32)ids,
-		.seq = next_sequence(),
+		.seq = next_sequence(ring_of(kind)),
 		.kind = kind,
 		.cpu = bpf_get_smp_processor_id(),
 		.size = size,
+		.ring = ring_of(kind),
 	};
 }
 
 /* For records of constant size, which begin with a struct event_header. The caller writes all of
  * the rest: ring memory is not zeroed. */
-static __always_inline void *event_reserve(const struct task_struct *task, __u32 kind, __u64 size)
+static __always_inline void *event_reserve_first(const struct task_struct *task, __u32 kind,
+						 __u64 size, __u64 pair)
 {
-	struct event_header header = header_of(task, kind, size);
-	struct event_header *event = bpf_ringbuf_reserve(&events, size, 0);
+	struct arrival arrival = event_admit(task, kind, pair);
+	struct event_header *event;
+	struct event_header header;
 
+	if (!arrival.row)
+		return NULL;
+	header = header_of(&arrival, task, kind, size);
+	event = is_urgent(kind) ? bpf_ringbuf_reserve(&urgent, size, 0) :
+				  bpf_ringbuf_reserve(&bulk, size, 0);
 	if (!event) {
-		count_drop(kind);
+		count_loss(arrival.row, kind, OUTCOME_DROPPED);
 		return NULL;
 	}
+	count(arrival.row, kind, OUTCOME_DELIVERED);
 	*event = header;
 	return event;
+}
+
+static __always_inline void *event_reserve(const struct task_struct *task, __u32 kind, __u64 size)
+{
+	return event_reserve_first(task, kind, size, 0);
+}
+
+/* Without FORCE an urgent record behind an unread one would wake nobody: the kernel's adaptive rule
+ * wakes only for the record that the reader is waiting at. */
+static __always_inline __u64 wakeup_of(__u32 kind)
+{
+	return is_urgent(kind) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
 }
 
 static __always_inline void event_submit(void *event, __u32 kind)
@@ -74,13 +115,19 @@ static __always_inline void event_submit(void *event, __u32 kind)
 	bpf_ringbuf_submit(event, wakeup_of(kind));
 }
 
-/* For records with a tail, built in the probe's own scratch. */
-static __always_inline void event_output(struct event_header *event,
+/* For records with a tail, built in the probe's own scratch after event_admit(). */
+static __always_inline void event_output(struct event_header *event, const struct arrival *arrival,
 					 const struct task_struct *task, __u32 kind, __u32 size)
 {
-	*event = header_of(task, kind, size);
-	if (bpf_ringbuf_output(&events, event, size, wakeup_of(kind)))
-		count_drop(kind);
+	long failed;
+
+	*event = header_of(arrival, task, kind, size);
+	failed = is_urgent(kind) ? bpf_ringbuf_output(&urgent, event, size, wakeup_of(kind)) :
+				   bpf_ringbuf_output(&bulk, event, size, wakeup_of(kind));
+	if (failed)
+		count_loss(arrival->row, kind, OUTCOME_DROPPED);
+	else
+		count(arrival->row, kind, OUTCOME_DELIVERED);
 }
 
 #endif /* IDTRAIL_BPF_RING_H */

@@ -77,4 +77,15 @@ static __always_inline struct file_id exe_id(const struct task_struct *task)
 	};
 }
 
+#define MIX 0x9E3779B97F4A7C15ULL
+
+/* A subject and an object in one number, never 0. No verdict hangs on it, only whether a first one
+ * of a kind gets through a spent quota. */
+static __always_inline __u64 pair_of(const struct file_id *exe, const struct file_id *object)
+{
+	__u64 subject = exe->inode * MIX ^ exe->device;
+
+	return ((subject ^ object->inode) * MIX ^ object->device) | 1;
+}
+
 #endif /* IDTRAIL_BPF_TASK_H */

@@ -7,12 +7,60 @@
 
 #include "idtrail/events.h"
 
+/* The urgent ring wakes the reader for each record of a class that cannot wait, the bulk ring for
+ * none. A flood of the one takes no room from the other. */
+enum ring_name { RING_URGENT, RING_BULK, RINGS };
+
 /* Map `control`, one entry. */
 struct control {
 	__u32 agent_tgid; /* our own acts are not reported */
 	__u32 host_mntns; /* inode of the first process's mount namespace; 0 where it cannot be seen */
+	__u32 quota[RINGS]; /* records that one cgroup may send in one window */
+	__u32 reserved_quota; /* urgent records beyond it: each the first of its (subject, object) */
+	__u32 reserved;
 };
-IDTRAIL_ASSERT_SIZE(struct control, 8);
+IDTRAIL_ASSERT_SIZE(struct control, 24);
+
+#define WINDOW_SHIFT 30 /* of boot_ns: a window is about 1.07 s */
+
+/* What became of an event that a hook saw: exactly one of these. */
+enum outcome {
+	OUTCOME_DELIVERED, /* it is in a ring */
+	OUTCOME_KNOWN, /* counted only: user space has judged this behaviour known */
+	OUTCOME_LIMITED, /* the cgroup's quota was spent */
+	OUTCOME_DROPPED, /* the ring was full */
+	OUTCOMES
+};
+
+struct bucket {
+	__u64 window; /* boot_ns >> WINDOW_SHIFT that `spent` is of */
+	__u32 spent;
+	__u32 reserved;
+};
+IDTRAIL_ASSERT_SIZE(struct bucket, 16);
+
+#define CGROUPS_MAX 8192 /* cgroups with a row of their own; the others share that of key 0 */
+
+/* Map `cgroups`: cgroup id -> its books. Opened by the cgroup probe before a process can enter, by
+ * user space for cgroups that stood already; closed by user space once `removed` is set and the
+ * counts are read. Only ever added to, so that it can be read at any time. */
+struct cgroup_row {
+	__u64 counts[EVENT_KINDS][OUTCOMES];
+	struct bucket buckets[RINGS];
+	struct bucket reserved_bucket;
+	__u32 removed;
+	__u32 reserved;
+};
+IDTRAIL_ASSERT_SIZE(struct cgroup_row, 1080);
+
+#define FIRSTS_MAX 16384 /* (subject, object) pairs that were let through a spent quota */
+
+/* Map `losses`, by kind: whether the books are worth reading. */
+struct losses {
+	__u64 limited;
+	__u64 dropped;
+};
+IDTRAIL_ASSERT_SIZE(struct losses, 16);
 
 enum volume_kind {
 	VOLUME_OTHER = 1, /* a tmpfs that user space looked at and that holds no credential: skipped */

@@ -48,11 +48,12 @@ struct event_header {
 	__u64 start_boot_ns; /* start of the thread group leader, CLOCK_BOOTTIME */
 	__u32 tgid; /* what user space calls the pid, in the initial pid namespace */
 	__u32 tid;
-	__u32 seq; /* per CPU, counts lost records too: a gap is a loss */
+	__u32 seq; /* per ring and CPU, counts dropped records too: a gap is a loss */
 	__u16 kind; /* enum event_kind */
 	__u16 cpu;
 	__u32 size; /* bytes of the whole record, header and tail included */
-	__u32 reserved;
+	__u16 ring; /* enum ring_name */
+	__u16 reserved;
 };
 IDTRAIL_ASSERT_SIZE(struct event_header, 48);
 

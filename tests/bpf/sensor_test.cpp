@@ -24,12 +24,14 @@ SensorOptions only(std::vector<std::string> probes) {
   return options;
 }
 
-/// Numbers that are missing between the first and the last of each CPU.
+/// Numbers that are missing between the first and the last of each ring and CPU.
 std::uint64_t gaps(const Records& records) {
-  std::map<std::uint16_t, std::set<std::uint32_t>> by_cpu;
-  for (const Record& record : records) by_cpu[record.header.cpu].insert(record.header.seq);
+  std::map<std::pair<std::uint16_t, std::uint16_t>, std::set<std::uint32_t>> by_source;
+  for (const Record& record : records) {
+    by_source[{record.header.ring, record.header.cpu}].insert(record.header.seq);
+  }
   std::uint64_t missing = 0;
-  for (const auto& [cpu, numbers] : by_cpu) {
+  for (const auto& [source, numbers] : by_source) {
     missing += *numbers.rbegin() - *numbers.begin() + 1 - numbers.size();
   }
   return missing;
@@ -62,13 +64,13 @@ TEST(SensorTest, CountsWhatItDropsAsTheGapsShow) {
   in_child([] { return 0; });  // one more record closes the last gap
   std::ranges::copy(drain(*sensor), std::back_inserter(records));
 
-  const std::vector<std::uint64_t> drops = sensor->drops();
-  ASSERT_EQ(drops.size(), static_cast<std::size_t>(EVENT_KINDS));
-  EXPECT_GT(drops[EVENT_fork], 0U);
-  EXPECT_GT(drops[EVENT_exit], 0U);
-  EXPECT_EQ(drops[EVENT_exec], 0U);
-  EXPECT_EQ(select(records, EVENT_fork, parent.tgid).size() + drops[EVENT_fork], kForks);
-  EXPECT_EQ(gaps(records), drops[EVENT_fork] + drops[EVENT_exit]);
+  const std::vector<KindLosses> losses = sensor->losses();
+  ASSERT_EQ(losses.size(), static_cast<std::size_t>(EVENT_KINDS));
+  EXPECT_GT(losses[EVENT_fork].dropped, 0U);
+  EXPECT_GT(losses[EVENT_exit].dropped, 0U);
+  EXPECT_EQ(losses[EVENT_exec], KindLosses{});
+  EXPECT_EQ(select(records, EVENT_fork, parent.tgid).size() + losses[EVENT_fork].dropped, kForks);
+  EXPECT_EQ(gaps(records), losses[EVENT_fork].dropped + losses[EVENT_exit].dropped);
 }
 
 TEST(SensorTest, CountsADroppedRecordOfVariableSize) {
@@ -79,8 +81,8 @@ TEST(SensorTest, CountsADroppedRecordOfVariableSize) {
   constexpr std::uint64_t kRuns = 8;
   for (std::uint64_t i = 0; i < kRuns; ++i) run(exec_target(), {std::string(1500, 'a')});
   const Records records = drain(*sensor);
-  EXPECT_GT(sensor->drops()[EVENT_exec], 0U);
-  EXPECT_EQ(records.size() + sensor->drops()[EVENT_exec], kRuns);
+  EXPECT_GT(sensor->losses()[EVENT_exec].dropped, 0U);
+  EXPECT_EQ(records.size() + sensor->losses()[EVENT_exec].dropped, kRuns);
 }
 
 TEST(SensorTest, NumbersWithoutGapsWhereNothingIsLost) {
@@ -89,7 +91,7 @@ TEST(SensorTest, NumbersWithoutGapsWhereNothingIsLost) {
   const Records records = drain(shared_sensor());
   EXPECT_GE(records.size(), 20U);
   EXPECT_EQ(gaps(records), 0U);
-  EXPECT_EQ(shared_sensor().drops(), std::vector<std::uint64_t>(EVENT_KINDS));
+  EXPECT_EQ(shared_sensor().losses(), std::vector<KindLosses>(EVENT_KINDS));
   EXPECT_EQ(shared_sensor().missed_runs(), 0U);
 }
 

@@ -29,6 +29,7 @@ store: ""
 credential_readers: [/usr/bin/kubelet, /opt/agent]
 ring_size: 16MiB
 findings_kept: 5
+quota: {urgent: 10, bulk: 20}
 )",
                                    "idtrail.yaml", {});
   ASSERT_TRUE(config) << config.error().message;
@@ -38,6 +39,8 @@ findings_kept: 5
   EXPECT_THAT(config->credential_readers, testing::ElementsAre("/usr/bin/kubelet", "/opt/agent"));
   EXPECT_EQ(config->ring_bytes, 16U << 20U);
   EXPECT_EQ(config->findings_kept, 5U);
+  EXPECT_EQ(config->quota_urgent, 10U);
+  EXPECT_EQ(config->quota_bulk, 20U);
 }
 
 TEST(Config, LaysTheFileOverWhatWasThere) {
@@ -82,6 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
               "must be a list of absolute paths"},
         Wrong{"text_where_a_level_is_due", "baseline: 3",
               "idtrail.yaml:1: baseline. must be a mapping"},
+        Wrong{"quota_no_number", "quota: {bulk: many}", "quota.bulk must be a number of records"},
         Wrong{"ring_no_power_of_two", "ring_size: 3MiB", "a power of two from 256KiB to 256MiB"},
         Wrong{"relative_path", "socket: agent.sock", "socket must be an absolute path"},
         Wrong{"key_twice", "node: a\nnode: b\n", "idtrail.yaml:2: node must be one value"},

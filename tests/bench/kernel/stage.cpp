@@ -36,6 +36,7 @@ void mount_at(const char* type, const std::string& place) {
 [[noreturn]] void be_the_agent(std::uint32_t device, volume_kind verdict, int ready) {
   SensorOptions options;
   options.ring_bytes = kRingBytes;
+  options.quota = {.urgent = UINT32_MAX, .bulk = UINT32_MAX, .reserved = 0};  // the dear way
   auto sensor = Sensor::open(options);
   if (!sensor) {
     std::fprintf(stderr, "%s\n", sensor.error().message.c_str());
@@ -47,9 +48,7 @@ void mount_at(const char* type, const std::string& place) {
   const auto judged = sensor->set_volume(device, verdict, sensor->volume_generation(device));
   require(judged && write(ready, "r", 1) == 1, "tell that the sensor stands");
   const Sensor::RecordFn ignore = [](std::span<const std::byte>) {};
-  while (sensor->poll(std::chrono::milliseconds(1000), ignore)) {
-  }
-  std::exit(1);
+  for (;;) sensor->poll(std::chrono::milliseconds(1000), ignore);
 }
 
 }  // namespace
