@@ -46,6 +46,13 @@ void Activity::note(std::uint64_t place, const Who& who, std::uint16_t kind, Boo
   row->last_seen = std::max(row->last_seen, at);
 }
 
+void Activity::note(std::uint64_t place, std::uint16_t kind, std::uint64_t count, BootTime last) {
+  Row* row = rows_.find(place);
+  if (row == nullptr) return;
+  row->events[kind < EVENT_KINDS ? kind : 0] += count;
+  row->last_seen = std::max(row->last_seen, last);
+}
+
 void Activity::note(std::uint64_t place, const v1::Finding& finding, BootTime at) {
   Row* row = rows_.find(place);
   if (row == nullptr) return;

@@ -22,6 +22,8 @@ class Activity {
 
   void note(std::uint64_t place, const Who& who, std::uint16_t kind, BootTime at);
   void note(std::uint64_t place, const v1::Finding& finding, BootTime at);
+  /// Events of a place that was noted before.
+  void note(std::uint64_t place, std::uint16_t kind, std::uint64_t count, BootTime last);
   /// Rows by risk, then by name. Text is made here, not while events come.
   [[nodiscard]] v1::TopReply view(const Baselines& baselines, const ClockOffset& clock,
                                   BootTime now) const;

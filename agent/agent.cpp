@@ -12,6 +12,7 @@
 #include "agent/books.h"
 #include "agent/decode/redact_record.h"
 #include "agent/delivery.h"
+#include "agent/known_behaviours.h"
 #include "agent/pipeline.h"
 #include "agent/recording/recorder.h"
 #include "agent/sources/containers.h"
@@ -80,6 +81,7 @@ class LiveAgent final : public Agent {
   std::unique_ptr<LocalApi> api_;
   std::string volumes_missing_;
   Books books_{sensor_, [this](const v1::Fact& fact) { feed(fact); }};
+  KnownBehaviours known_{sensor_.known(), [this](const v1::Fact& fact) { feed(fact); }};
   std::uint64_t records_ = 0;
   std::uint64_t masked_bytes_ = 0;
   std::uint64_t busy_until_ = 0;
@@ -192,9 +194,12 @@ LocalAnswers LiveAgent::answers() {
     return pipeline_->baseline(request.identity());
   };
   answers.coverage = [this](const v1::CoverageRequest&) {
+    known_.harvest();
     books_.read();
     auto reply = pipeline_->coverage();
     complete_coverage(sensor_.probes(), live_state(), reply);
+    (*reply.mutable_counters())["verdicts"] = known_.size();
+    (*reply.mutable_counters())["verdicts_evicted"] = known_.evicted();
     return reply;
   };
   answers.doctor = [this](const v1::DoctorRequest&) {
@@ -272,6 +277,7 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
   if (now - last_second_ < kSecondNs) return;
   last_second_ = now;
   books_.look(now);
+  known_.look(now);
   if (store_ != nullptr) {
     store_->submit(pipeline_->take_changes());
   } else {
@@ -299,6 +305,7 @@ void LiveAgent::ask(const LookUp& look_up) {
 }
 
 void LiveAgent::hand_on() {
+  known_.apply(pipeline_->take_cache_orders());
   for (const auto& look_up : pipeline_->take_look_ups()) ask(look_up);
   if (auto findings = pipeline_->take_findings(); !findings.empty())
     delivery_->submit(std::move(findings));
@@ -336,6 +343,7 @@ void LiveAgent::finish() {
   stop_sources();
   sensor_.poll(milliseconds(0), [this](auto record) { on_record(record); });
   while (const auto fact = facts_.try_pop()) feed(*fact);
+  known_.harvest();
   books_.read();
   pipeline_->finish();
   if (auto findings = pipeline_->take_findings(); !findings.empty())

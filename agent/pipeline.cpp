@@ -7,6 +7,7 @@
 
 #include "agent/activity.h"
 #include "agent/coverage.h"
+#include "agent/decode/behaviour_of.h"
 #include "agent/decode/decoder.h"
 #include "agent/identity/resolver.h"
 #include "agent/identity/waiting.h"
@@ -62,6 +63,7 @@ class Pipeline::Stages {
   explicit Stages(const v1::SnapshotFact& snapshot)
       : snapshot_(snapshot),
         deadline_(node_settings(snapshot).identity_deadline),
+        watch_window_(detector_settings(snapshot).watch_window),
         decoder_(counters_),
         resolver_(node_settings(snapshot),
                   {snapshot.credential_readers().begin(), snapshot.credential_readers().end()},
@@ -97,6 +99,9 @@ class Pipeline::Stages {
       case v1::Fact::kLedger:
         keep_books(fact.ledger());
         break;
+      case v1::Fact::kHarvest:
+        take_harvest(fact.harvest());
+        break;
       case v1::Fact::kLoss:
         count_loss(fact.loss());
         break;
@@ -105,8 +110,19 @@ class Pipeline::Stages {
         baselines_.advance(now_);
         break;
       default:
-        if (resolver_.apply(fact)) review();
+        if (apply(fact)) review();
     }
+  }
+
+  bool apply(const v1::Fact& fact) {
+    const std::uint64_t changed = counters_[Counter::identity_changed];
+    const bool stirs = resolver_.apply(fact);
+    // A verdict is that of one identity's baseline.
+    if (counters_[Counter::identity_changed] != changed) {
+      orders_ = CacheOrders();
+      orders_.forget_all = true;
+    }
+    return stirs;
   }
 
   void finish() {
@@ -175,12 +191,43 @@ class Pipeline::Stages {
       seen.novelty = baselines_.observe(seen.who, seen.event, seen.credential);  // is it new
     }
     activity_.note(actor.place->serial, seen.who, seen.event.kind, seen.event.at);
+    order(seen, *actor.place);
     for (auto& detector : detectors_) detector->inspect(seen, findings_);
     if (findings_.empty()) return;
     for (v1::Finding& finding : findings_.take()) {
       activity_.note(actor.place->serial, finding, seen.event.at);
       made_.push_back(std::move(finding));
     }
+  }
+
+  /// Tells the kernel's cache what it need not send again, and what it must.
+  void order(const Observation& seen, Place& place) {
+    const Novelty& novelty = seen.novelty;
+    const bool known = novelty.known && !novelty.session && !seen.who.unresolved;
+    if (seen.event.sampled && !known) counters_.add(Counter::sample_not_known);
+    const bool is_read = std::holds_alternative<CredentialRead>(seen.event.body);
+    if (is_read && !known) {
+      place.alert_until = seen.event.at + watch_window_;
+      if (orders_.forget_connects.size() < CacheOrders::kMax) {
+        orders_.forget_connects.push_back(place.serial);
+      } else {
+        orders_.forget_all = true;
+      }
+    }
+    const std::optional<behaviour> key = known ? behaviour_of(seen.event) : std::nullopt;
+    if (!key || (!is_read && seen.event.at < place.alert_until)) return;
+    if (orders_.known.size() == CacheOrders::kMax) return;
+    orders_.known.push_back({.key = *key,
+                             .identity_id = seen.who.identity_id,
+                             .behaviour_id = novelty.behaviour,
+                             .place = place.serial});
+  }
+
+  void take_harvest(const v1::HarvestFact& harvest) {
+    const BootTime last = boot_time(harvest.last_boot_ns());
+    baselines_.count(harvest.identity_id(), harvest.behaviour(), harvest.count(), last);
+    activity_.note(harvest.place(), static_cast<std::uint16_t>(harvest.kind()), harvest.count(),
+                   last);
   }
 
   void count_loss(const v1::LossFact& loss) {
@@ -226,10 +273,12 @@ class Pipeline::Stages {
 
   const v1::SnapshotFact snapshot_;
   const BootClock::duration deadline_;
+  const BootClock::duration watch_window_;
   Counters counters_;
   BootTime now_{};
   BootTime reviewed_{};
   Ledger ledger_;
+  CacheOrders orders_;
   Decoder decoder_;
   Resolver resolver_;
   WaitingRoom waiting_;
@@ -252,6 +301,8 @@ void Pipeline::finish() { stages_->finish(); }
 std::vector<LookUp> Pipeline::take_look_ups() { return stages_->resolver_.take_look_ups(); }
 std::vector<v1::Finding> Pipeline::take_findings() { return std::exchange(stages_->made_, {}); }
 BaselineChanges Pipeline::take_changes() { return stages_->baselines_.take_changes(); }
+
+CacheOrders Pipeline::take_cache_orders() { return std::exchange(stages_->orders_, {}); }
 
 v1::TopReply Pipeline::top() const {
   v1::TopReply reply =

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/cache_orders.h"
 #include "agent/counters.h"
 #include "agent/identity/look_up.h"
 #include "core/baseline/baselines.h"
@@ -42,6 +43,7 @@ class Pipeline {
   std::vector<LookUp> take_look_ups();
   std::vector<v1::Finding> take_findings();
   BaselineChanges take_changes();
+  CacheOrders take_cache_orders();
 
   /// Views for the local socket.
   [[nodiscard]] v1::TopReply top() const;

@@ -85,35 +85,53 @@ static __always_inline void came_from(struct connect_payload *out, const struct 
 	out->src_port = BPF_CORE_READ(sk, skc_num);
 }
 
+static __always_inline void where_to(struct connect_payload *out, const struct attempt *attempt,
+				     int result, __u32 flags)
+{
+	const struct sock *sk = attempt->sk;
+
+	out->exe = exe_id(current_task());
+	out->result = result;
+	out->family = attempt->family;
+	out->protocol = BPF_CORE_READ(sk, sk_protocol);
+	out->flags = flags;
+	asked_for(out, attempt);
+	if (!flags && (result == 0 || result == -EINPROGRESS) &&
+	    BPF_CORE_READ(sk, __sk_common.skc_dport))
+		reached(out, attempt);
+}
+
 static __always_inline int emit_connect(struct attempt tried, int result, __u32 flags)
 {
 	const struct task_struct *task = current_task();
 	const struct attempt *attempt = &tried;
-	const struct sock *sk = tried.sk;
+	struct connect_payload connect = {};
 	const struct task_struct *parent;
 	struct connect_event *event;
+	struct behaviour behaviour;
+	struct arrival arrival;
+	bool alert;
 
 	/* Nothing is tried on a socket that is connected or still connecting. */
 	if (from_agent() || result == -EISCONN || result == -EALREADY || !is_inet(attempt))
 		return 0;
-	event = event_reserve(task, EVENT_connect, sizeof(*event));
+	where_to(&connect, attempt, result, flags);
+	behaviour_of(&behaviour, task, EVENT_connect, &connect.exe);
+	connect_object(&behaviour, (const __u64 *)connect.dst, connect.dst_port, connect.family,
+		       connect.protocol, result);
+	arrival = event_arrive(task);
+	alert = arrival.row && arrival.row->alert_until > arrival.now;
+	if (!alert && event_is_known(&arrival, EVENT_connect, &behaviour))
+		return 0;
+	event_ask_quota(&arrival, EVENT_connect, 0);
+	event = event_take_room(&arrival, task, EVENT_connect, sizeof(*event));
 	if (!event)
 		return 0;
 	parent = TASK_READ(task, real_parent);
-	event->connect = (struct connect_payload){
-		.exe = exe_id(task),
-		.parent_start_boot_ns = start_boot_ns(parent),
-		.parent_tgid = TASK_READ(parent, tgid),
-		.result = result,
-		.family = attempt->family,
-		.protocol = BPF_CORE_READ(sk, sk_protocol),
-		.flags = flags,
-	};
-	asked_for(&event->connect, attempt);
-	if (!flags && (result == 0 || result == -EINPROGRESS) &&
-	    BPF_CORE_READ(sk, __sk_common.skc_dport))
-		reached(&event->connect, attempt);
-	came_from(&event->connect, attempt);
+	connect.parent_start_boot_ns = start_boot_ns(parent);
+	connect.parent_tgid = TASK_READ(parent, tgid);
+	came_from(&connect, attempt);
+	event->connect = connect;
 	event_submit(event, EVENT_connect);
 	return 0;
 }

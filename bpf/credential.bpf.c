@@ -29,19 +29,19 @@ static __always_inline void read_name(char *name, const struct dentry *dentry)
 }
 
 static __always_inline void fill(struct credential_payload *out, const struct file *file,
-				 const struct file_id *exe, const struct task_struct *task)
+				 const struct file_id *object, const struct file_id *exe,
+				 const struct task_struct *task)
 {
 	const struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	const struct dentry *dir = BPF_CORE_READ(dentry, d_parent);
 	const struct task_struct *parent = TASK_READ(task, real_parent);
 
 	*out = (struct credential_payload){
-		.file = file_id(BPF_CORE_READ(file, f_inode)),
+		.file = *object,
 		.exe = *exe,
 		.parent_start_boot_ns = start_boot_ns(parent),
 		.parent_tgid = TASK_READ(parent, tgid),
 		.open_flags = BPF_CORE_READ(file, f_flags),
-		.flags = in_host_mntns(task) ? CREDENTIAL_HOST_MNTNS : 0,
 	};
 	read_name(out->name, dentry);
 	if (BPF_CORE_READ(dir, d_parent) != dir)
@@ -57,9 +57,11 @@ static __always_inline int emit_open(const struct file *file)
 	const struct task_struct *task = current_task();
 	const struct volume_verdict *verdict;
 	struct credential_event *event;
+	struct behaviour behaviour;
 	struct file_id object, exe;
+	struct arrival arrival;
 	const __u32 *born;
-	__u32 generation, unknown;
+	__u32 generation, unknown, flags;
 
 	if (from_agent() || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
 		return 0;
@@ -74,11 +76,17 @@ static __always_inline int emit_open(const struct file *file)
 
 	object = file_id(inode);
 	exe = exe_id(task);
-	event = event_reserve_first(task, EVENT_credential, sizeof(*event), pair_of(&exe, &object));
+	flags = unknown | (in_host_mntns(task) ? CREDENTIAL_HOST_MNTNS : 0);
+	behaviour_of(&behaviour, task, EVENT_credential, &exe);
+	credential_object(&behaviour, &object, generation, BPF_CORE_READ(file, f_flags), flags);
+	arrival = event_arrive(task);
+	event = event_reserve_unknown(&arrival, task, EVENT_credential, &behaviour, sizeof(*event),
+				      pair_of(&exe, &object));
 	if (!event)
 		return 0;
-	fill(&event->credential, file, &exe, task);
-	event->credential.flags |= unknown;
+	arrival.row->alert_until = arrival.now + ALERT_NS;
+	fill(&event->credential, file, &object, &exe, task);
+	event->credential.flags = flags;
 	event->credential.volume_generation = generation;
 	event_submit(event, EVENT_credential);
 	return 0;

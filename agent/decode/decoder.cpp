@@ -192,6 +192,7 @@ Refusal decode_record(Bytes record, Event& event) {
   event.tid = header->tid;
   event.sequence = header->seq;
   event.cpu = header->cpu;
+  event.sampled = (header->flags & EVENT_SAMPLED) != 0;
   switch (header->kind) {
     case EVENT_cgroup:
       return decode_cgroup(rest, event);

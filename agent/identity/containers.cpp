@@ -80,7 +80,9 @@ void Containers::release(Place& place) {
 }
 
 void Containers::name(Place& place, Identity identity) {
+  const std::uint64_t before = place.identity_id;
   place.identity_id = identity_id(identity);
+  if (place.seen_event && place.identity_id != before) counters_.add(Counter::identity_changed);
   std::weak_ptr<const Identity>& known = identities_[place.identity_id];
   place.identity = known.lock();
   if (!place.identity) {

@@ -36,6 +36,7 @@ struct Place {
   Answer answer = Answer::kNone;
   bool sandbox = false;
   bool seen_event = false;  // an event went out under `identity`
+  BootTime alert_until{};   // a novel credential read: every connect is looked at
 
   // Entry of processes: who was the first.
   bool made_live =

@@ -9,7 +9,7 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,19 +51,12 @@ Result<void> check(const SensorOptions& options) {
   return {};
 }
 
-constexpr std::size_t kLossesBytes = sizeof(struct losses) * EVENT_KINDS;
-
-struct Unmap {
-  void operator()(const struct losses* mapped) const {
-    munmap(const_cast<struct losses*>(mapped), kLossesBytes);
+Result<KnownTable::Secret> new_secret() {
+  KnownTable::Secret secret{};
+  if (getrandom(secret.data(), sizeof(secret), 0) == static_cast<ssize_t>(sizeof(secret))) {
+    return secret;
   }
-};
-using LossesView = std::unique_ptr<const struct losses, Unmap>;
-
-/// Null, with errno, where the kernel refuses.
-LossesView map_losses(int fd) {
-  void* mapped = mmap(nullptr, kLossesBytes, PROT_READ, MAP_SHARED, fd, 0);
-  return LossesView(mapped == MAP_FAILED ? nullptr : static_cast<const struct losses*>(mapped));
+  return Error{Errc::kInternal, fmt::format("make a secret: {}", std::strerror(errno))};
 }
 
 }  // namespace
@@ -71,19 +64,20 @@ LossesView map_losses(int fd) {
 struct Sensor::State {
   SharedMaps maps;
   std::vector<ProbeStatus> statuses;
-  LossesView losses;
+  Mapped losses;
+  KnownTable known;
   std::optional<Reader> reader;
   std::vector<Probe> probes;  // last: programs stop before their maps go
 
   explicit State(SharedMaps shared) : maps(std::move(shared)) {}
 
-  Result<void> write_control(const SensorOptions& options) {
+  Result<void> write_control(const SensorOptions& options, const KnownTable::Secret& secret) {
     const struct control settings {
       .agent_tgid = options.skip_tgid != 0 ? options.skip_tgid : static_cast<__u32>(getpid()),
       .host_mntns =
           options.host_mntns != 0 ? options.host_mntns : mount_namespace_of_first_process(),
       .quota = {options.quota.urgent, options.quota.bulk}, .reserved_quota = options.quota.reserved,
-      .reserved = 0,
+      .reserved = 0, .secret = {secret[0], secret[1]},
     };
     if (bpf_map_update_elem(maps.fd("control"), &kOnlyKey, &settings, BPF_ANY) != 0) {
       return bpf_refused(errno, "write the settings map");
@@ -134,9 +128,13 @@ Result<Sensor> Sensor::open(const SensorOptions& options) {
   auto maps = SharedMaps::create(options.ring_bytes);
   if (!maps) return maps.error();
   auto state = std::make_unique<State>(std::move(*maps));
-  if (auto written = state->write_control(options); !written) return written.error();
-  state->losses = map_losses(state->maps.fd("losses"));
-  if (!state->losses) return bpf_refused(errno, "map the counts of losses");
+  const auto secret = new_secret();
+  if (!secret) return secret.error();
+  if (auto written = state->write_control(options, *secret); !written) return written.error();
+  state->losses = Mapped(state->maps.fd("losses"), sizeof(struct losses) * EVENT_KINDS, false);
+  Mapped known(state->maps.fd("known"), sizeof(known_bucket) * KNOWN_BUCKETS, true);
+  if (!state->losses || !known) return bpf_refused(errno, "share memory with the programs");
+  state->known = KnownTable(std::move(known), *secret);
   auto reader = Reader::open(state->maps.fd("urgent"), state->maps.fd("bulk"));
   if (!reader) return reader.error();
   state->reader = std::move(*reader);
@@ -161,7 +159,7 @@ int Sensor::epoll_fd() const { return state_->reader->epoll_fd(); }
 std::vector<KindLosses> Sensor::losses() const {
   std::vector<KindLosses> totals(EVENT_KINDS);
   for (std::uint32_t kind = 0; kind < EVENT_KINDS; ++kind) {
-    const volatile struct losses& one = state_->losses.get()[kind];
+    const volatile struct losses& one = state_->losses.as<const struct losses>()[kind];
     totals[kind] = {.limited = one.limited, .dropped = one.dropped};
   }
   return totals;
@@ -195,6 +193,8 @@ Result<void> Sensor::open_books(std::uint64_t cgroup_id) { return state_->open_b
 void Sensor::close_books(std::uint64_t cgroup_id) {
   bpf_map_delete_elem(state_->maps.fd("cgroups"), &cgroup_id);
 }
+
+KnownTable& Sensor::known() { return state_->known; }
 
 std::uint64_t Sensor::missed_runs() const {
   std::uint64_t missed = 0;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/kernel/known_table.h"
 #include "core/common/result.h"
 #include "idtrail/control.h"
 
@@ -87,6 +88,8 @@ class Sensor {
   Result<void> open_books(std::uint64_t cgroup_id);
   /// Once `removed` was seen and the counts are kept elsewhere.
   void close_books(std::uint64_t cgroup_id);
+  /// What the programs need not send any more.
+  KnownTable& known();
   /// Program runs that the kernel skipped, since open(); always 0 before 5.12.
   [[nodiscard]] std::uint64_t missed_runs() const;
 

@@ -7,6 +7,7 @@
 #define IDTRAIL_BPF_MAPS_H
 
 #include "bpf/lib/kernel.h"
+#include "idtrail/behaviour.h"
 #include "idtrail/control.h"
 
 struct {
@@ -41,6 +42,14 @@ struct {
 	__type(key, __u64);
 	__type(value, struct cgroup_row);
 } cgroups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, KNOWN_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct known_bucket);
+} known SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);

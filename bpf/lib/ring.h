@@ -10,7 +10,7 @@
 #ifndef IDTRAIL_BPF_RING_H
 #define IDTRAIL_BPF_RING_H
 
-#include "bpf/lib/ledger.h"
+#include "bpf/lib/known.h"
 
 /* What a person must hear of at once, or what says where later events belong. */
 static __always_inline bool is_urgent(__u32 kind)
@@ -37,11 +37,10 @@ struct arrival {
 	struct cgroup_row *row; /* null: refused, and counted */
 	__u64 now;
 	__u64 cgroup_id;
+	__u16 flags; /* enum event_flag */
 };
 
-/* For kinds whose records cost work to build: ask first. */
-static __always_inline struct arrival event_admit(const struct task_struct *task, __u32 kind,
-						  __u64 pair)
+static __always_inline struct arrival event_arrive(const struct task_struct *task)
 {
 	struct arrival arrival = {
 		.now = bpf_ktime_get_boot_ns(),
@@ -49,9 +48,39 @@ static __always_inline struct arrival event_admit(const struct task_struct *task
 	};
 
 	arrival.row = row_of(arrival.cgroup_id);
-	if (arrival.row && !admitted(arrival.row, kind, ring_of(kind), arrival.now,
-				     pair ? pair ^ arrival.cgroup_id * MIX : 0))
-		arrival.row = NULL;
+	return arrival;
+}
+
+/* True if the behaviour is known, and counted. */
+static __always_inline bool event_is_known(struct arrival *arrival, __u32 kind,
+					   const struct behaviour *behaviour)
+{
+	enum verdict verdict = verdict_on(behaviour, arrival->now);
+
+	if (verdict == VERDICT_SAMPLE)
+		arrival->flags |= EVENT_SAMPLED;
+	if (verdict != VERDICT_KNOWN)
+		return false;
+	if (arrival->row)
+		count(arrival->row, kind, OUTCOME_KNOWN);
+	return true;
+}
+
+static __always_inline void event_ask_quota(struct arrival *arrival, __u32 kind, __u64 pair)
+{
+	if (pair)
+		pair ^= arrival->cgroup_id * MIX;
+	if (arrival->row && !admitted(arrival->row, kind, ring_of(kind), arrival->now, pair))
+		arrival->row = NULL;
+}
+
+/* For kinds whose records cost work to build: ask first. */
+static __always_inline struct arrival event_admit(const struct task_struct *task, __u32 kind,
+						  __u64 pair)
+{
+	struct arrival arrival = event_arrive(task);
+
+	event_ask_quota(&arrival, kind, pair);
 	return arrival;
 }
 
@@ -72,35 +101,49 @@ static __always_inline struct event_header header_of(const struct arrival *arriv
 		.cpu = bpf_get_smp_processor_id(),
 		.size = size,
 		.ring = ring_of(kind),
+		.flags = arrival->flags,
 	};
 }
 
 /* For records of constant size, which begin with a struct event_header. The caller writes all of
  * the rest: ring memory is not zeroed. */
-static __always_inline void *event_reserve_first(const struct task_struct *task, __u32 kind,
-						 __u64 size, __u64 pair)
+static __always_inline void *event_take_room(const struct arrival *arrival,
+					     const struct task_struct *task, __u32 kind, __u64 size)
 {
-	struct arrival arrival = event_admit(task, kind, pair);
 	struct event_header *event;
 	struct event_header header;
 
-	if (!arrival.row)
+	if (!arrival->row)
 		return NULL;
-	header = header_of(&arrival, task, kind, size);
+	header = header_of(arrival, task, kind, size);
 	event = is_urgent(kind) ? bpf_ringbuf_reserve(&urgent, size, 0) :
 				  bpf_ringbuf_reserve(&bulk, size, 0);
 	if (!event) {
-		count_loss(arrival.row, kind, OUTCOME_DROPPED);
+		count_loss(arrival->row, kind, OUTCOME_DROPPED);
 		return NULL;
 	}
-	count(arrival.row, kind, OUTCOME_DELIVERED);
+	count(arrival->row, kind, OUTCOME_DELIVERED);
 	*event = header;
 	return event;
 }
 
 static __always_inline void *event_reserve(const struct task_struct *task, __u32 kind, __u64 size)
 {
-	return event_reserve_first(task, kind, size, 0);
+	struct arrival arrival = event_admit(task, kind, 0);
+
+	return event_take_room(&arrival, task, kind, size);
+}
+
+/* The same for a behaviour on which there may be a verdict: null also where it is known. */
+static __always_inline void *event_reserve_unknown(struct arrival *arrival,
+						   const struct task_struct *task, __u32 kind,
+						   const struct behaviour *behaviour, __u64 size,
+						   __u64 pair)
+{
+	if (event_is_known(arrival, kind, behaviour))
+		return NULL;
+	event_ask_quota(arrival, kind, pair);
+	return event_take_room(arrival, task, kind, size);
 }
 
 /* Without FORCE an urgent record behind an unread one would wake nobody: the kernel's adaptive rule

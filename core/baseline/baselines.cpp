@@ -116,6 +116,16 @@ Novelty Baselines::observe(const Who& who, const Event& event, const Credential*
   return novelty;
 }
 
+void Baselines::count(std::uint64_t identity_id, std::uint64_t behaviour, std::uint64_t count,
+                      BootTime last) {
+  advance(last);
+  IdentityBaseline* one = find(identity_id);
+  Behaviour* known = one != nullptr ? one->behaviours.find(behaviour) : nullptr;
+  if (known == nullptr) return;
+  one->behaviours.touch(*known, ns(settings_.clock.wall(last)), count);
+  queue(*one);
+}
+
 /// Of a process that started before we looked, applet and ancestors are not known. Its behaviour
 /// must not look new after every restart of the agent.
 Behaviour* Baselines::find_partly_seen(IdentityBaseline& one, const Who& who, const Event& event,

@@ -52,6 +52,10 @@ class Baselines {
   /// learned now is both learned and known.
   Novelty observe(const Who& who, const Event& event, const Credential* credential);
 
+  /// Occurrences of a known behaviour that nobody handed over one by one.
+  void count(std::uint64_t identity_id, std::uint64_t behaviour, std::uint64_t count,
+             BootTime last);
+
   /// Time that passes while nothing happens: views() then say what is ready.
   void advance(BootTime at);
 

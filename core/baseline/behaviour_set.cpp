@@ -60,8 +60,8 @@ void BehaviourSet::alias(std::uint64_t key, const Behaviour& behaviour) {
   table_.insert(key, static_cast<std::uint32_t>(&behaviour - behaviours_.data()));
 }
 
-void BehaviourSet::touch(Behaviour& behaviour, std::int64_t at_ns) {
-  ++behaviour.count;
+void BehaviourSet::touch(Behaviour& behaviour, std::int64_t at_ns, std::uint64_t count) {
+  behaviour.count += count;
   behaviour.last_seen_ns = std::max(behaviour.last_seen_ns, at_ns);
   mark(behaviour);
 }

@@ -53,8 +53,8 @@ class BehaviourSet {
   /// Lets another key find the same behaviour. Without effect where there is no room.
   void alias(std::uint64_t key, const Behaviour& behaviour);
 
-  /// Counts one more occurrence.
-  void touch(Behaviour& behaviour, std::int64_t at_ns);
+  /// Counts more occurrences, the last of them then.
+  void touch(Behaviour& behaviour, std::int64_t at_ns, std::uint64_t count = 1);
   /// It is new or has changed: take_dirty() will hand it out.
   void mark(Behaviour& behaviour);
 

@@ -96,6 +96,7 @@ struct Event {
   std::uint32_t sequence = 0;
   std::uint16_t cpu = 0;
   std::uint16_t kind = 0;  // enum event_kind
+  bool sampled = false;    // judged known before, and sent all the same
   EventBody body;
 };
 

@@ -18,8 +18,9 @@ struct control {
 	__u32 quota[RINGS]; /* records that one cgroup may send in one window */
 	__u32 reserved_quota; /* urgent records beyond it: each the first of its (subject, object) */
 	__u32 reserved;
+	__u64 secret[2]; /* of the keys of known behaviour; random at each start */
 };
-IDTRAIL_ASSERT_SIZE(struct control, 24);
+IDTRAIL_ASSERT_SIZE(struct control, 40);
 
 #define WINDOW_SHIFT 30 /* of boot_ns: a window is about 1.07 s */
 
@@ -48,10 +49,15 @@ struct cgroup_row {
 	__u64 counts[EVENT_KINDS][OUTCOMES];
 	struct bucket buckets[RINGS];
 	struct bucket reserved_bucket;
+	__u64 alert_until; /* boot_ns; until then known connects are sent too */
 	__u32 removed;
 	__u32 reserved;
 };
-IDTRAIL_ASSERT_SIZE(struct cgroup_row, 1080);
+IDTRAIL_ASSERT_SIZE(struct cgroup_row, 1088);
+
+/* After a credential read was sent, what follows it in its cgroup is sent too, until user space has
+ * judged the read and, if it is new, has withdrawn the verdicts on the cgroup's connects. */
+#define ALERT_NS 5000000000ULL
 
 #define FIRSTS_MAX 16384 /* (subject, object) pairs that were let through a spent quota */
 

@@ -42,6 +42,10 @@ enum event_kind {
 #define EVENT_ARGS_MAX 2048 /* the argument block as it lies in memory, NUL between arguments */
 #define EVENT_RECORD_MAX 8192 /* no record is larger */
 
+enum event_flag {
+	EVENT_SAMPLED = 1 << 0, /* user space has judged it known: sent to prove the cache honest */
+};
+
 struct event_header {
 	__u64 boot_ns; /* bpf_ktime_get_boot_ns() */
 	__u64 cgroup_id; /* kernfs id of the acting task's cgroup; 0 where unknown */
@@ -53,7 +57,7 @@ struct event_header {
 	__u16 cpu;
 	__u32 size; /* bytes of the whole record, header and tail included */
 	__u16 ring; /* enum ring_name */
-	__u16 reserved;
+	__u16 flags; /* enum event_flag */
 };
 IDTRAIL_ASSERT_SIZE(struct event_header, 48);
 

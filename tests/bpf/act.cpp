@@ -60,7 +60,7 @@ void expect_header(const Record& record, event_kind kind, const Acted& by) {
   EXPECT_LE(header.start_boot_ns, by.made_ns);
   EXPECT_LT(header.cpu, sysconf(_SC_NPROCESSORS_CONF));
   EXPECT_EQ(header.size, sizeof(event_header) + record.body.size());
-  EXPECT_EQ(header.reserved, 0U);
+  EXPECT_EQ(header.flags, 0U);
   if (own_cgroup_id() != 0) {
     EXPECT_EQ(header.cgroup_id, own_cgroup_id());
   }

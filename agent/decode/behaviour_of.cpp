@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/decode/behaviour_of.h"
+
+#include <cstring>
+
+namespace idtrail {
+namespace {
+
+file_id raw(const FileId& file) {
+  return {.inode = file.inode, .device = file.device, .generation = file.generation};
+}
+
+}  // namespace
+
+std::optional<behaviour> behaviour_of(const Event& event) {
+  behaviour one{};
+  one.start_boot_ns = static_cast<std::uint64_t>(event.process.started.time_since_epoch().count());
+  one.tgid = event.process.tgid;
+  one.kind = event.kind;
+  if (const auto* read = std::get_if<CredentialRead>(&event.body)) {
+    one.exe = raw(read->exe);
+    const file_id file = raw(read->file);
+    credential_object(&one, &file, read->volume_generation, read->open_flags, read->flags);
+    return one;
+  }
+  if (const auto* connect = std::get_if<Connect>(&event.body)) {
+    one.exe = raw(connect->exe);
+    __u64 destination[2];
+    static_assert(sizeof(destination) == sizeof(connect->destination));
+    std::memcpy(destination, connect->destination.data(), sizeof(destination));
+    connect_object(&one, destination, connect->destination_port, connect->family, connect->protocol,
+                   connect->result);
+    return one;
+  }
+  return std::nullopt;
+}
+
+}  // namespace idtrail

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * SipHash-1-3 of whole 64-bit words (Aumasson and Bernstein, "SipHash: a fast short-input PRF"), one
+ * source for the programs and for user space, so that both give the same number.
+ */
+#ifndef IDTRAIL_SIPHASH_H
+#define IDTRAIL_SIPHASH_H
+
+#include "idtrail/events.h"
+
+#ifdef __cplusplus
+#define IDTRAIL_INLINE static inline
+#else
+#define IDTRAIL_INLINE static __attribute__((always_inline)) inline
+#endif
+
+struct sip_state {
+	__u64 v0;
+	__u64 v1;
+	__u64 v2;
+	__u64 v3;
+};
+
+IDTRAIL_INLINE __u64 sip_rotate(__u64 value, unsigned int bits)
+{
+	return value << bits | value >> (64 - bits);
+}
+
+IDTRAIL_INLINE void sip_round(struct sip_state *s)
+{
+	s->v0 += s->v1;
+	s->v2 += s->v3;
+	s->v1 = sip_rotate(s->v1, 13) ^ s->v0;
+	s->v3 = sip_rotate(s->v3, 16) ^ s->v2;
+	s->v0 = sip_rotate(s->v0, 32);
+	s->v2 += s->v1;
+	s->v0 += s->v3;
+	s->v1 = sip_rotate(s->v1, 17) ^ s->v2;
+	s->v3 = sip_rotate(s->v3, 21) ^ s->v0;
+	s->v2 = sip_rotate(s->v2, 32);
+}
+
+IDTRAIL_INLINE void sip_absorb(struct sip_state *s, __u64 word)
+{
+	s->v3 ^= word;
+	sip_round(s);
+	s->v0 ^= word;
+}
+
+/* Of `count` words, at most 31, as they lie in a little-endian memory. */
+IDTRAIL_INLINE __u64 siphash13(const __u64 *words, unsigned int count, const __u64 secret[2])
+{
+	struct sip_state s = {
+		.v0 = secret[0] ^ 0x736f6d6570736575ULL,
+		.v1 = secret[1] ^ 0x646f72616e646f6dULL,
+		.v2 = secret[0] ^ 0x6c7967656e657261ULL,
+		.v3 = secret[1] ^ 0x7465646279746573ULL,
+	};
+
+	for (unsigned int i = 0; i < count; i++)
+		sip_absorb(&s, words[i]);
+	sip_absorb(&s, (__u64)count << 59); /* the length in bytes, in the last word's last byte */
+	s.v2 ^= 0xff;
+	sip_round(&s);
+	sip_round(&s);
+	sip_round(&s);
+	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+#endif /* IDTRAIL_SIPHASH_H */

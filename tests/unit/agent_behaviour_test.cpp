@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstring>
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "agent/decode/behaviour_of.h"
+#include "agent/decode/decoder.h"
+#include "idtrail/siphash.h"
+#include "tests/unit/agent_records.h"
+
+namespace idtrail {
+namespace {
+
+constexpr __u64 kSecret[2] = {0x0706050403020100ULL, 0x0f0e0d0c0b0a0908ULL};
+
+/// Expected values: `openssl mac -macopt c-rounds:1 -macopt d-rounds:3 -macopt size:8 SIPHASH` over
+/// the bytes 0, 1, 2, … with the key 00 01 … 0f.
+TEST(SipHash, AgreesWithAnotherImplementation) {
+  __u64 words[3];
+  for (unsigned char i = 0; i < sizeof(words); ++i)
+    std::memset(reinterpret_cast<char*>(words) + i, i, 1);
+  EXPECT_EQ(siphash13(words, 0, kSecret), 0xabac0158050fc4dcULL);
+  EXPECT_EQ(siphash13(words, 1, kSecret), 0x369095118d299a8eULL);
+  EXPECT_EQ(siphash13(words, 2, kSecret), 0xcc4fdd1a7d908b66ULL);
+  EXPECT_EQ(siphash13(words, 3, kSecret), 0xf464aeb267349c8cULL);
+}
+
+behaviour some() {
+  behaviour one{};
+  one.start_boot_ns = 7'000'000'001;
+  one.tgid = 4242;
+  one.kind = EVENT_credential;
+  one.exe = {.inode = 11, .device = 5, .generation = 2};
+  one.object[0] = 1234;
+  one.object[1] = 5678;
+  one.object[2] = 9;
+  return one;
+}
+
+TEST(BehaviourKey, EveryBitCounts) {
+  const behaviour one = some();
+  const std::uint64_t key = behaviour_key(&one, kSecret);
+  for (std::size_t bit = 0; bit < sizeof(one) * 8; ++bit) {
+    behaviour other = one;
+    reinterpret_cast<unsigned char*>(&other)[bit / 8] ^= static_cast<unsigned char>(1U << bit % 8);
+    EXPECT_NE(behaviour_key(&other, kSecret), key) << "bit " << bit;
+  }
+}
+
+TEST(BehaviourKey, HangsOnTheSecret) {
+  const behaviour one = some();
+  const __u64 other[2] = {kSecret[0] ^ 1, kSecret[1]};
+  EXPECT_NE(behaviour_key(&one, kSecret), behaviour_key(&one, other));
+}
+
+TEST(BehaviourKey, ASecondPreimageIsNotFoundByTrying) {
+  std::mt19937_64 random(20261123);
+  const behaviour known = some();
+  const std::uint64_t key = behaviour_key(&known, kSecret);
+  for (int i = 0; i < 1'000'000; ++i) {
+    behaviour other = known;
+    other.object[0] = random();  // what a workload can choose: the files it makes
+    ASSERT_NE(behaviour_key(&other, kSecret), key);
+  }
+}
+
+Event decoded(const testing::Bytes& record) {
+  Event event;
+  EXPECT_EQ(decode_record(record, event), Refusal::kNone);
+  return event;
+}
+
+TEST(BehaviourOf, TheSourcePortIsNoneOfAConnect) {
+  const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3};
+  const testing::Program program{.path = "/bin/a"};
+  testing::Bytes one = testing::connect_record(act, program, 0x0A600001, 443);
+  testing::Bytes two = one;
+  auto* payload = reinterpret_cast<connect_payload*>(two.data() + sizeof(event_header));
+  payload->src_port ^= 0x0101;
+  const auto first = behaviour_of(decoded(one));
+  const auto second = behaviour_of(decoded(two));
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(behaviour_key(&*first, kSecret), behaviour_key(&*second, kSecret));
+  payload->dst_port ^= 0x0101;
+  const auto third = behaviour_of(decoded(two));
+  ASSERT_TRUE(third);
+  EXPECT_NE(behaviour_key(&*first, kSecret), behaviour_key(&*third, kSecret));
+}
+
+TEST(BehaviourOf, AnExecIsAlwaysSent) {
+  const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3};
+  EXPECT_FALSE(behaviour_of(decoded(testing::exec_record(act, {.path = "/bin/a"}))));
+}
+
+}  // namespace
+}  // namespace idtrail

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the pipeline wants of the kernel's cache of verdicts.
+#include <gtest/gtest.h>
+
+#include "agent/pipeline.h"
+#include "tests/unit/agent_scenario.h"
+
+namespace idtrail {
+namespace {
+
+using testing::Act;
+using testing::kCgroupA;
+using testing::kSecond;
+
+/// A pod whose application has read its token and connected once.
+struct Learned {
+  Pipeline pipeline{testing::snapshot()};
+  Act app{.at = 100 * kSecond, .cgroup = kCgroupA, .tgid = 200, .start = 100};
+
+  Learned() {
+    pipeline.on_fact(testing::cgroup_fact(1, 0, "/"));
+    pipeline.on_fact(testing::cgroup_fact(testing::kPodCgroup, 1, testing::pod_path()));
+    pipeline.on_fact(testing::cgroup_fact(kCgroupA, testing::kPodCgroup, testing::path_a()));
+    pipeline.on_fact(testing::container_fact(testing::kIdA, testing::kPodUid));
+    pipeline.on_fact(
+        testing::token_volume_fact(testing::kTokenDevice, testing::kPodUid, testing::kTokenInode));
+    pipeline.on_record(testing::exec_record(app, testing::kNodeJs));
+  }
+  void connect(const Act& act, std::uint64_t at, std::uint16_t flags = 0) {
+    Act now = act;
+    now.at = at;
+    testing::Bytes record =
+        testing::connect_record(now, testing::kNodeJs, testing::kApiServer, 443);
+    reinterpret_cast<event_header*>(record.data())->flags = flags;
+    pipeline.on_record(record);
+  }
+  void read(const Act& act, const testing::Program& program, std::uint64_t at) {
+    Act now = act;
+    now.at = at;
+    pipeline.on_record(testing::credential_record(now, program, testing::kToken, "token"));
+  }
+  [[nodiscard]] std::uint64_t destinations() const {
+    std::uint64_t count = 0;
+    const v1::BaselineReply reply = pipeline.baseline("");
+    for (const auto& view : reply.baselines()) {
+      for (const auto& one : view.behaviours()) {
+        if (one.family() == "destination") count += one.count();
+      }
+    }
+    return count;
+  }
+};
+
+TEST(CacheOrders, WhatIsKnownNeedNotBeSentAgain) {
+  Learned pod;
+  pod.connect(pod.app, 101 * kSecond);
+  const CacheOrders orders = pod.pipeline.take_cache_orders();
+  ASSERT_EQ(orders.known.size(), 1U);
+  EXPECT_EQ(orders.known[0].key.tgid, pod.app.tgid);
+  EXPECT_EQ(orders.known[0].key.kind, EVENT_connect);
+  EXPECT_NE(orders.known[0].behaviour_id, 0U);
+  EXPECT_FALSE(orders.forget_all);
+  EXPECT_TRUE(pod.pipeline.take_cache_orders().known.empty());
+}
+
+TEST(CacheOrders, AHarvestCountsAsIfItHadBeenSent) {
+  Learned pod;
+  pod.connect(pod.app, 101 * kSecond);
+  const CacheOrders orders = pod.pipeline.take_cache_orders();
+  ASSERT_EQ(orders.known.size(), 1U);
+  v1::Fact fact;
+  fact.mutable_harvest()->set_identity_id(orders.known[0].identity_id);
+  fact.mutable_harvest()->set_behaviour(orders.known[0].behaviour_id);
+  fact.mutable_harvest()->set_place(orders.known[0].place);
+  fact.mutable_harvest()->set_kind(EVENT_connect);
+  fact.mutable_harvest()->set_count(41);
+  fact.mutable_harvest()->set_last_boot_ns(150 * kSecond);
+  pod.pipeline.on_fact(fact);
+  EXPECT_EQ(pod.destinations(), 42U);
+  const v1::TopReply top = pod.pipeline.top();
+  ASSERT_EQ(top.rows_size(), 1);
+  EXPECT_EQ(top.rows(0).events().at("connect"), 42U);
+}
+
+TEST(CacheOrders, AHarvestOfNobodyChangesNothing) {
+  Learned pod;
+  v1::Fact fact;
+  fact.mutable_harvest()->set_identity_id(1);
+  fact.mutable_harvest()->set_kind(99);
+  fact.mutable_harvest()->set_count(41);
+  pod.pipeline.on_fact(fact);
+  EXPECT_EQ(pod.destinations(), 0U);
+}
+
+TEST(CacheOrders, AfterANovelReadEveryConnectOfThePlaceIsLookedAt) {
+  Learned pod;
+  pod.connect(pod.app, 101 * kSecond);
+  pod.read(pod.app, testing::kNodeJs, 101 * kSecond);
+  pod.connect(pod.app, 102 * kSecond);
+  EXPECT_EQ(pod.pipeline.take_cache_orders().known.size(), 3U);
+  // The learning window of this node is over by then.
+  const Act thief{.at = 0, .cgroup = kCgroupA, .tgid = 300, .start = 4000 * kSecond};
+  pod.read(thief, testing::kCurlImage, 4000 * kSecond);
+  pod.connect(pod.app, 4001 * kSecond);
+  const CacheOrders alert = pod.pipeline.take_cache_orders();
+  EXPECT_EQ(alert.forget_connects.size(), 1U);
+  EXPECT_TRUE(alert.known.empty());
+  pod.connect(pod.app, 6000 * kSecond);
+  EXPECT_EQ(pod.pipeline.take_cache_orders().known.size(), 1U) << "the watch window is over";
+}
+
+TEST(CacheOrders, ASampleThatIsNotKnownIsCounted) {
+  Learned pod;
+  pod.connect(pod.app, 101 * kSecond, EVENT_SAMPLED);
+  EXPECT_EQ(pod.pipeline.counters()[Counter::sample_not_known], 0U);
+  const Act other{.at = 0, .cgroup = 999, .tgid = 300, .start = 200};
+  pod.connect(other, 102 * kSecond, EVENT_SAMPLED);
+  pod.pipeline.finish();
+  EXPECT_EQ(pod.pipeline.counters()[Counter::sample_not_known], 1U);
+}
+
+TEST(CacheOrders, AnotherIdentityEndsEveryVerdict) {
+  Learned pod;
+  pod.connect(pod.app, 101 * kSecond);
+  (void)pod.pipeline.take_cache_orders();
+  pod.pipeline.on_fact(testing::token_volume_fact(testing::kTokenDevice, testing::kPodUid,
+                                                  testing::kTokenInode, 2, "another-sa"));
+  const CacheOrders orders = pod.pipeline.take_cache_orders();
+  EXPECT_TRUE(orders.forget_all);
+}
+
+}  // namespace
+}  // namespace idtrail
