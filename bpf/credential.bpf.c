@@ -28,20 +28,48 @@ static __always_inline void read_name(char *name, const struct dentry *dentry)
 	bpf_probe_read_kernel_str(name, EVENT_NAME_MAX, BPF_CORE_READ(dentry, d_name.name));
 }
 
-static __always_inline void fill(struct credential_payload *out, const struct file *file,
-				 const struct file_id *object, const struct file_id *exe,
-				 const struct task_struct *task)
+/* By plain loads where the verifier lets the program do so: five times cheaper than helpers. */
+#define FILE_READ(typed, file, ...) \
+	((typed) ? ___arrow(file, __VA_ARGS__) : BPF_CORE_READ(file, __VA_ARGS__))
+
+/* What is read of each open of a tmpfs. */
+struct opened {
+	const struct file *file;
+	struct file_id id;
+	__u32 flags; /* f_flags */
+	bool by_name; /* a regular file that a path leads to */
+};
+
+static __always_inline struct opened opened(const struct file *file, bool typed)
 {
+	return (struct opened){
+		.file = file,
+		.id = {
+			.inode = FILE_READ(typed, file, f_inode, i_ino),
+			.device = FILE_READ(typed, file, f_inode, i_sb, s_dev),
+			.generation = FILE_READ(typed, file, f_inode, i_generation),
+		},
+		.flags = FILE_READ(typed, file, f_flags),
+		/* Not memfd, System V and anonymous shared memory. */
+		.by_name = (FILE_READ(typed, file, f_inode, i_mode) & S_IFMT) == S_IFREG &&
+			   !(FILE_READ(typed, file, f_inode, i_sb, s_flags) & SB_KERNMOUNT),
+	};
+}
+
+static __always_inline void fill(struct credential_payload *out, const struct opened *opened,
+				 const struct file_id *exe, const struct task_struct *task)
+{
+	const struct file *file = opened->file; /* CO-RE would look for `opened` in the kernel */
 	const struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	const struct dentry *dir = BPF_CORE_READ(dentry, d_parent);
 	const struct task_struct *parent = TASK_READ(task, real_parent);
 
 	*out = (struct credential_payload){
-		.file = *object,
+		.file = opened->id,
 		.exe = *exe,
 		.parent_start_boot_ns = start_boot_ns(parent),
 		.parent_tgid = TASK_READ(parent, tgid),
-		.open_flags = BPF_CORE_READ(file, f_flags),
+		.open_flags = opened->flags,
 	};
 	read_name(out->name, dentry);
 	if (BPF_CORE_READ(dir, d_parent) != dir)
@@ -49,74 +77,71 @@ static __always_inline void fill(struct credential_payload *out, const struct fi
 }
 
 /* The file is readable and on a tmpfs. */
-static __always_inline int emit_open(const struct file *file)
+static __always_inline int emit_open(const struct opened opened)
 {
-	const struct inode *inode = BPF_CORE_READ(file, f_inode);
-	const struct super_block *sb = BPF_CORE_READ(inode, i_sb);
-	__u32 device = BPF_CORE_READ(sb, s_dev);
 	const struct task_struct *task = current_task();
+	__u32 device = opened.id.device;
 	const struct volume_verdict *verdict;
 	struct credential_event *event;
 	struct behaviour behaviour;
-	struct file_id object, exe;
 	struct arrival arrival;
+	struct file_id exe;
 	const __u32 *born;
-	__u32 generation, unknown, flags;
+	__u32 generation, flags;
 
-	if (from_agent() || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG)
-		return 0;
-	if (BPF_CORE_READ(sb, s_flags) & SB_KERNMOUNT) /* memfd, System V and anonymous shared memory */
+	if (!opened.by_name || from_agent())
 		return 0;
 	born = bpf_map_lookup_elem(&generations, &device);
 	generation = born ? *born : 0;
 	verdict = bpf_map_lookup_elem(&volumes, &device);
-	unknown = flags_of_volume(verdict, generation);
-	if (!unknown && verdict && verdict->kind == VOLUME_OTHER)
+	flags = flags_of_volume(verdict, generation);
+	if (!flags && verdict && verdict->kind == VOLUME_OTHER)
 		return 0;
+	if (in_host_mntns(task))
+		flags |= CREDENTIAL_HOST_MNTNS;
 
-	object = file_id(inode);
 	exe = exe_id(task);
-	flags = unknown | (in_host_mntns(task) ? CREDENTIAL_HOST_MNTNS : 0);
 	behaviour_of(&behaviour, task, EVENT_credential, &exe);
-	credential_object(&behaviour, &object, generation, BPF_CORE_READ(file, f_flags), flags);
+	credential_object(&behaviour, &opened.id, generation, opened.flags, flags);
 	arrival = event_arrive(task);
 	event = event_reserve_unknown(&arrival, task, EVENT_credential, &behaviour, sizeof(*event),
-				      pair_of(&exe, &object));
+				      pair_of(&exe, &opened.id));
 	if (!event)
 		return 0;
-	arrival.row->alert_until = arrival.now + ALERT_NS;
-	fill(&event->credential, file, &object, &exe, task);
+	if (!(arrival.flags & EVENT_SAMPLED))
+		arrival.row->alert_until = arrival.now + ALERT_NS;
+	fill(&event->credential, &opened, &exe, task);
 	event->credential.flags = flags;
 	event->credential.volume_generation = generation;
 	event_submit(event, EVENT_credential);
 	return 0;
 }
 
-/* By plain loads, which the verifier lets fentry and lsm do: five times cheaper than helpers. */
-#define READS_TMPFS(file) \
-	((file)->f_mode & FMODE_READ && (file)->f_inode->i_sb->s_magic == TMPFS_MAGIC)
+/* Nearly always false, and all that an ordinary open costs. */
+static __always_inline bool reads_tmpfs(const struct file *file, bool typed)
+{
+	return FILE_READ(typed, file, f_mode) & FMODE_READ &&
+	       FILE_READ(typed, file, f_inode, i_sb, s_magic) == TMPFS_MAGIC;
+}
 
 SEC("?fentry/security_file_open")
 int BPF_PROG(open_fentry, struct file *file)
 {
-	return READS_TMPFS(file) ? emit_open(file) : 0;
+	return reads_tmpfs(file, true) ? emit_open(opened(file, true)) : 0;
 }
 
 SEC("?lsm/file_open")
 int BPF_PROG(open_lsm, struct file *file)
 {
-	if (READS_TMPFS(file))
-		emit_open(file);
+	if (reads_tmpfs(file, true))
+		emit_open(opened(file, true));
 	return 0;
 }
 
 SEC("?kprobe/security_file_open")
 int BPF_KPROBE(open_kprobe, struct file *file)
 {
-	if (!(BPF_CORE_READ(file, f_mode) & FMODE_READ) ||
-	    BPF_CORE_READ(file, f_inode, i_sb, s_magic) != TMPFS_MAGIC)
-		return 0;
-	return emit_open(file);
+	return reads_tmpfs(file, false) ? emit_open(opened(file, false)) : 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

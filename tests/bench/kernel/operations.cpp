@@ -83,13 +83,13 @@ std::vector<Operation> operations(const Places& places) {
   const auto sink = std::make_shared<Peer>(SOCK_DGRAM);
   const int sender = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   return {
-      {"getppid", 2000, [] { syscall(SYS_getppid); }},
-      {"open_close", 300, [places] { open_close(places.ordinary, false); }},
-      {"credential_read", 200, [places] { open_close(places.credential, true); }},
-      {"fork_exit", 30, [] { fork_wait(nullptr); }},
-      {"exec", 20, [places] { fork_wait(places.program.c_str()); }},
-      {"connect_close", 50, [server] { connect_close(*server); }},
-      {"udp_send", 200, [sink, sender] { udp_send(sender, *sink); }},
+      {"getppid", 2000, [] { syscall(SYS_getppid); }, false},
+      {"open_close", 300, [places] { open_close(places.ordinary, false); }, false},
+      {"credential_read", 200, [places] { open_close(places.credential, true); }, true},
+      {"fork_exit", 30, [] { fork_wait(nullptr); }, false},
+      {"exec", 20, [places] { fork_wait(places.program.c_str()); }, false},
+      {"connect_close", 50, [server] { connect_close(*server); }, true},
+      {"udp_send", 200, [sink, sender] { udp_send(sender, *sink); }, false},
   };
 }
 

@@ -12,6 +12,7 @@ struct Operation {
   std::string name;
   int per_burst = 1;
   std::function<void()> act;
+  bool has_verdicts = false;  // what it does may be judged known
 };
 
 /// Where the operations find their files.

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "agent/decode/behaviour_of.h"
+#include "agent/decode/decoder.h"
 #include "agent/kernel/sensor.h"
 
 namespace idtrail::bench {
@@ -33,7 +35,14 @@ void mount_at(const char* type, const std::string& place) {
   require(mount(type, place.c_str(), type, 0, nullptr) == 0, type);
 }
 
-[[noreturn]] void be_the_agent(std::uint32_t device, volume_kind verdict, int ready) {
+/// Writes the verdict that makes the record the last of its kind.
+void know(KnownTable& known, std::span<const std::byte> record) {
+  Event event;
+  if (decode_record(record, event) != Refusal::kNone) return;
+  if (const auto seen = behaviour_of(event)) known.insert(known.key_of(*seen));
+}
+
+[[noreturn]] void be_the_agent(std::uint32_t device, volume_kind verdict, bool learns, int ready) {
   SensorOptions options;
   options.ring_bytes = kRingBytes;
   options.quota = {.urgent = UINT32_MAX, .bulk = UINT32_MAX, .reserved = 0};  // the dear way
@@ -47,8 +56,10 @@ void mount_at(const char* type, const std::string& place) {
   }
   const auto judged = sensor->set_volume(device, verdict, sensor->volume_generation(device));
   require(judged && write(ready, "r", 1) == 1, "tell that the sensor stands");
-  const Sensor::RecordFn ignore = [](std::span<const std::byte>) {};
-  for (;;) sensor->poll(std::chrono::milliseconds(1000), ignore);
+  const Sensor::RecordFn look = [&](std::span<const std::byte> record) {
+    if (learns) know(sensor->known(), record);
+  };
+  for (;;) sensor->poll(std::chrono::milliseconds(1000), look);
 }
 
 }  // namespace
@@ -82,11 +93,11 @@ Agent::Agent() : child_(fork()) {
   while (true) pause();
 }
 
-Agent::Agent(std::uint32_t device, volume_kind verdict) {
+Agent::Agent(std::uint32_t device, volume_kind verdict, bool learns) {
   int ready[2];
   require(pipe(ready) == 0, "pipe");
   child_ = fork();
-  if (child_ == 0) be_the_agent(device, verdict, ready[1]);
+  if (child_ == 0) be_the_agent(device, verdict, learns, ready[1]);
   close(ready[1]);
   char byte = 0;
   require(read(ready[0], &byte, 1) == 1, "wait for the sensor");

@@ -24,8 +24,8 @@ void enter_container(bool inside);
 class Agent {
  public:
   /// With a sensor, whose records it reads: returns once every probe is attached. The device is a
-  /// tmpfs, judged as `verdict`.
-  Agent(std::uint32_t device, volume_kind verdict);
+  /// tmpfs, judged as `verdict`. Where it learns, everything that it sees is known from then on.
+  Agent(std::uint32_t device, volume_kind verdict, bool learns = false);
   /// Without one.
   Agent();
   ~Agent();
