@@ -25,6 +25,7 @@
 #define EINPROGRESS 115
 #define EISCONN 106
 #define FMODE_READ 0x1
+#define LSM_SETID_FS 8
 #define OVERLAYFS_MAGIC 0x794c7630
 #define SB_KERNMOUNT (1UL << 22)
 #define SIGNAL_GROUP_EXIT 0x4
@@ -142,8 +143,19 @@ typedef struct {
 	unsigned int val;
 } kuid_t;
 
+typedef struct {
+	unsigned int val;
+} kgid_t;
+
 struct cred {
+	kuid_t uid;
+	kgid_t gid;
+	kuid_t suid;
+	kgid_t sgid;
 	kuid_t euid;
+	kgid_t egid;
+	kuid_t fsuid;
+	kgid_t fsgid;
 };
 
 struct mm_struct {

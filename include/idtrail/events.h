@@ -174,4 +174,30 @@ struct connect_payload {
 };
 IDTRAIL_ASSERT_SIZE(struct connect_payload, 80);
 
+enum privilege_mark {
+	PRIVILEGE_RESULT_UNKNOWN = 1 << 0, /* nobody objected so far; how it ended is not known */
+};
+
+/* One payload for everything that gains or uses a privilege. What op, flags and args mean is said
+ * per kind below; what is not named there is zero. */
+struct privilege_payload {
+	struct file_id exe;
+	__u64 parent_start_boot_ns;
+	__u64 args[2];
+	__u32 parent_tgid;
+	__s32 result; /* 0, or a negative errno */
+	__u32 flags;
+	__u32 uid; /* effective, initial user namespace */
+	__u32 target_tgid; /* the process that it is done to, where that is another */
+	__u16 op;
+	__u16 marks; /* enum privilege_mark */
+	char name[EVENT_NAME_MAX]; /* cut and NUL-terminated, the rest zero */
+};
+IDTRAIL_ASSERT_SIZE(struct privilege_payload, 128);
+
+/* EVENT_setid: ids that change. args: before and after, real << 32 | effective, of the initial user
+ * namespace; for the file system's id just that. Equal args: only the saved id changes. flags: how,
+ * as the kernel's LSM_SETID_*. */
+enum setid_op { SETID_USER = 1, SETID_GROUP, SETID_FS_USER, SETID_FS_GROUP };
+
 #endif /* IDTRAIL_EVENTS_H */
