@@ -170,6 +170,8 @@ std::uint16_t privilege_ops(std::uint16_t kind) {
   switch (kind) {
     case EVENT_setid:
       return SETID_FS_GROUP;
+    case EVENT_capability:
+      return CAPABILITY_CHECK;
     default:
       return 0;
   }

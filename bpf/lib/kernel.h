@@ -21,6 +21,7 @@
 /* Not in any uapi header, or only in one that clashes with the declarations below. */
 #define AF_INET 2
 #define AF_INET6 10
+#define CAP_OPT_NOAUDIT 2
 #define EALREADY 114
 #define EINPROGRESS 115
 #define EISCONN 106
@@ -88,6 +89,10 @@ struct file {
 
 struct ns_common {
 	unsigned int inum;
+};
+
+struct user_namespace {
+	struct ns_common ns;
 };
 
 struct mnt_namespace {

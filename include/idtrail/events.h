@@ -200,4 +200,9 @@ IDTRAIL_ASSERT_SIZE(struct privilege_payload, 128);
  * as the kernel's LSM_SETID_*. */
 enum setid_op { SETID_USER = 1, SETID_GROUP, SETID_FS_USER, SETID_FS_GROUP };
 
+/* EVENT_capability: the first time that this outcome is seen for this cgroup, executable,
+ * capability and user namespace, or the first after the kernel forgot it. args: the capability's
+ * number, inode of the user namespace in which it is asked for. flags: CAP_OPT_*. */
+enum capability_op { CAPABILITY_CHECK = 1 };
+
 #endif /* IDTRAIL_EVENTS_H */
