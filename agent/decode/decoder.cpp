@@ -172,6 +172,8 @@ std::uint16_t privilege_ops(std::uint16_t kind) {
       return SETID_FS_GROUP;
     case EVENT_capability:
       return CAPABILITY_CHECK;
+    case EVENT_namespace:
+      return NAMESPACE_CLONE;
     default:
       return 0;
   }

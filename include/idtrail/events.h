@@ -205,4 +205,7 @@ enum setid_op { SETID_USER = 1, SETID_GROUP, SETID_FS_USER, SETID_FS_GROUP };
  * number, inode of the user namespace in which it is asked for. flags: CAP_OPT_*. */
 enum capability_op { CAPABILITY_CHECK = 1 };
 
+/* EVENT_namespace. flags: CLONE_NEW*. args[0], when entered: inode of the namespace. */
+enum namespace_op { NAMESPACE_UNSHARE = 1, NAMESPACE_ENTER, NAMESPACE_CLONE };
+
 #endif /* IDTRAIL_EVENTS_H */

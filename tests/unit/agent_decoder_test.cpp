@@ -24,7 +24,8 @@ std::vector<Bytes> one_of_each() {
                                      {.inode = 1, .device = 2, .generation = 0}, "token"),
           testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443),
           testing::privilege_record(act, EVENT_setid),
-          testing::privilege_record(act, EVENT_capability)};
+          testing::privilege_record(act, EVENT_capability),
+          testing::privilege_record(act, EVENT_namespace)};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
