@@ -174,6 +174,8 @@ std::uint16_t privilege_ops(std::uint16_t kind) {
       return CAPABILITY_CHECK;
     case EVENT_namespace:
       return NAMESPACE_CLONE;
+    case EVENT_ptrace:
+      return PTRACE_OFFER;
     default:
       return 0;
   }

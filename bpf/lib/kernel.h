@@ -28,8 +28,11 @@
 #define FMODE_READ 0x1
 #define LSM_SETID_FS 8
 #define OVERLAYFS_MAGIC 0x794c7630
+#define PTRACE_MODE_ATTACH 0x2
+#define PTRACE_MODE_NOAUDIT 0x4
 #define SB_KERNMOUNT (1UL << 22)
 #define SIGNAL_GROUP_EXIT 0x4
+#define TASK_COMM_LEN 16
 #define S_IFMT 00170000
 #define S_IFREG 0100000
 #define TMPFS_MAGIC 0x01021994
@@ -182,6 +185,7 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	char comm[TASK_COMM_LEN];
 };
 
 struct linux_binprm {

@@ -208,4 +208,9 @@ enum capability_op { CAPABILITY_CHECK = 1 };
 /* EVENT_namespace. flags: CLONE_NEW*. args[0], when entered: inode of the namespace. */
 enum namespace_op { NAMESPACE_UNSHARE = 1, NAMESPACE_ENTER, NAMESPACE_CLONE };
 
+/* EVENT_ptrace. target_tgid, args: the other process, its start (boot ns), its cgroup; name: its
+ * comm. PTRACE_ACCESS: it may be read and written as a debugger does; flags: PTRACE_MODE_*.
+ * PTRACE_OFFER: PTRACE_TRACEME, the other is the parent that shall trace. */
+enum ptrace_op { PTRACE_ACCESS = 1, PTRACE_OFFER };
+
 #endif /* IDTRAIL_EVENTS_H */

@@ -25,7 +25,8 @@ std::vector<Bytes> one_of_each() {
           testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443),
           testing::privilege_record(act, EVENT_setid),
           testing::privilege_record(act, EVENT_capability),
-          testing::privilege_record(act, EVENT_namespace)};
+          testing::privilege_record(act, EVENT_namespace),
+          testing::privilege_record(act, EVENT_ptrace, "postgres")};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
