@@ -176,6 +176,8 @@ std::uint16_t privilege_ops(std::uint16_t kind) {
       return NAMESPACE_CLONE;
     case EVENT_ptrace:
       return PTRACE_OFFER;
+    case EVENT_mounting:
+      return MOUNTING_UNMOUNT;
     default:
       return 0;
   }

@@ -213,4 +213,8 @@ enum namespace_op { NAMESPACE_UNSHARE = 1, NAMESPACE_ENTER, NAMESPACE_CLONE };
  * PTRACE_OFFER: PTRACE_TRACEME, the other is the parent that shall trace. */
 enum ptrace_op { PTRACE_ACCESS = 1, PTRACE_OFFER };
 
+/* EVENT_mounting. name: last component of the place; args: the file system's type as text of at
+ * most 15 bytes, where the kernel knows it; flags: MS_* or those of umount(2). */
+enum mounting_op { MOUNTING_MOUNT = 1, MOUNTING_MOVE, MOUNTING_UNMOUNT };
+
 #endif /* IDTRAIL_EVENTS_H */

@@ -26,7 +26,8 @@ std::vector<Bytes> one_of_each() {
           testing::privilege_record(act, EVENT_setid),
           testing::privilege_record(act, EVENT_capability),
           testing::privilege_record(act, EVENT_namespace),
-          testing::privilege_record(act, EVENT_ptrace, "postgres")};
+          testing::privilege_record(act, EVENT_ptrace, "postgres"),
+          testing::privilege_record(act, EVENT_mounting, "place")};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
