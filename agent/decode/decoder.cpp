@@ -178,6 +178,8 @@ std::uint16_t privilege_ops(std::uint16_t kind) {
       return PTRACE_OFFER;
     case EVENT_mounting:
       return MOUNTING_UNMOUNT;
+    case EVENT_bpf:
+      return BPF_OP_MAX;
     default:
       return 0;
   }

@@ -217,4 +217,8 @@ enum ptrace_op { PTRACE_ACCESS = 1, PTRACE_OFFER };
  * most 15 bytes, where the kernel knows it; flags: MS_* or those of umount(2). */
 enum mounting_op { MOUNTING_MOUNT = 1, MOUNTING_MOVE, MOUNTING_UNMOUNT };
 
+/* EVENT_bpf. op: enum bpf_cmd + 1. name: of the program or map. args: its type and, for a program,
+ * its instructions, for a map, its entries; for an attachment, how. */
+#define BPF_OP_MAX 64
+
 #endif /* IDTRAIL_EVENTS_H */
