@@ -180,6 +180,8 @@ std::uint16_t privilege_ops(std::uint16_t kind) {
       return MOUNTING_UNMOUNT;
     case EVENT_bpf:
       return BPF_OP_MAX;
+    case EVENT_module:
+      return MODULE_REQUEST;
     default:
       return 0;
   }

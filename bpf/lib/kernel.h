@@ -199,6 +199,10 @@ struct linux_binprm {
 	const char *interp;
 };
 
+struct module {
+	char name[64 - sizeof(unsigned long)];
+};
+
 struct sock_common {
 	__u16 skc_family;
 	__u32 skc_daddr;

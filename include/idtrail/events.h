@@ -221,4 +221,8 @@ enum mounting_op { MOUNTING_MOUNT = 1, MOUNTING_MOVE, MOUNTING_UNMOUNT };
  * its instructions, for a map, its entries; for an attachment, how. */
 #define BPF_OP_MAX 64
 
+/* EVENT_module. MODULE_LOAD: name is the module's, or its file's where it was refused before the
+ * kernel knew; MODULE_REQUEST: what this process does needs the module of that alias. */
+enum module_op { MODULE_LOAD = 1, MODULE_REQUEST };
+
 #endif /* IDTRAIL_EVENTS_H */
