@@ -182,6 +182,8 @@ std::uint16_t privilege_ops(std::uint16_t kind) {
       return BPF_OP_MAX;
     case EVENT_module:
       return MODULE_REQUEST;
+    case EVENT_memfd:
+      return MEMFD_CREATE;
     default:
       return 0;
   }

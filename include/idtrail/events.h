@@ -225,4 +225,7 @@ enum mounting_op { MOUNTING_MOUNT = 1, MOUNTING_MOVE, MOUNTING_UNMOUNT };
  * kernel knew; MODULE_REQUEST: what this process does needs the module of that alias. */
 enum module_op { MODULE_LOAD = 1, MODULE_REQUEST };
 
+/* EVENT_memfd. name: as given; args: inode and device, which a later exec has too. */
+enum memfd_op { MEMFD_CREATE = 1 };
+
 #endif /* IDTRAIL_EVENTS_H */
