@@ -184,6 +184,8 @@ std::uint16_t privilege_ops(std::uint16_t kind) {
       return MODULE_REQUEST;
     case EVENT_memfd:
       return MEMFD_CREATE;
+    case EVENT_io_uring:
+      return IO_URING_SETUP;
     default:
       return 0;
   }

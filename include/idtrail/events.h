@@ -228,4 +228,8 @@ enum module_op { MODULE_LOAD = 1, MODULE_REQUEST };
 /* EVENT_memfd. name: as given; args: inode and device, which a later exec has too. */
 enum memfd_op { MEMFD_CREATE = 1 };
 
+/* EVENT_io_uring. args: submission and completion entries, those asked for where it failed;
+ * flags: IORING_SETUP_*. */
+enum io_uring_use { IO_URING_SETUP = 1 };
+
 #endif /* IDTRAIL_EVENTS_H */

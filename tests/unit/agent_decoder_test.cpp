@@ -30,7 +30,8 @@ std::vector<Bytes> one_of_each() {
           testing::privilege_record(act, EVENT_mounting, "place"),
           testing::privilege_record(act, EVENT_bpf, "map"),
           testing::privilege_record(act, EVENT_module, "dummy"),
-          testing::privilege_record(act, EVENT_memfd, "payload")};
+          testing::privilege_record(act, EVENT_memfd, "payload"),
+          testing::privilege_record(act, EVENT_io_uring)};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
