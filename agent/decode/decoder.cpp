@@ -21,11 +21,13 @@ static_assert(std::has_unique_object_representations_v<fork_payload>);
 static_assert(std::has_unique_object_representations_v<exit_payload>);
 static_assert(std::has_unique_object_representations_v<credential_payload>);
 static_assert(std::has_unique_object_representations_v<connect_payload>);
+static_assert(std::has_unique_object_representations_v<privilege_payload>);
 
 using Bytes = std::span<const std::byte>;
 
 constexpr std::uint16_t kFamilyInet = 2;    // AF_INET, part of the kernel's ABI
 constexpr std::uint16_t kFamilyInet6 = 10;  // AF_INET6
+constexpr std::int32_t kErrnoMax = 4095;    // the largest that a kernel pointer can hold
 
 FileId file_of(const file_id& file) {
   return {.inode = file.inode, .device = file.device, .generation = file.generation};
@@ -163,6 +165,54 @@ Refusal decode_connect(Bytes rest, Event& event) {
   return Refusal::kNone;
 }
 
+/// The largest op of a privilege kind; 0 for other kinds.
+std::uint16_t privilege_ops(std::uint16_t kind) {
+  switch (kind) {
+    case EVENT_setid:
+      return SETID_FS_GROUP;
+    case EVENT_capability:
+      return CAPABILITY_CHECK;
+    case EVENT_namespace:
+      return NAMESPACE_CLONE;
+    case EVENT_ptrace:
+      return PTRACE_OFFER;
+    case EVENT_mounting:
+      return MOUNTING_UNMOUNT;
+    case EVENT_bpf:
+      return BPF_OP_MAX;
+    case EVENT_module:
+      return MODULE_REQUEST;
+    case EVENT_memfd:
+      return MEMFD_CREATE;
+    case EVENT_io_uring:
+      return IO_URING_SETUP;
+    default:
+      return 0;
+  }
+}
+
+Refusal decode_privilege(Bytes record, Bytes rest, Event& event) {
+  const std::size_t start = record.size() - rest.size();
+  const auto payload = take<privilege_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (!rest.empty()) return Refusal::kSize;
+  const bool known = payload->op != 0 && payload->op <= privilege_ops(event.kind) &&
+                     (payload->marks & ~PRIVILEGE_RESULT_UNKNOWN) == 0;
+  if (!known || payload->result > 0 || payload->result < -kErrnoMax) return Refusal::kValue;
+  auto& body = event.body.emplace<PrivilegeUse>();
+  body.exe = file_of(payload->exe);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.result = payload->result;
+  body.flags = payload->flags;
+  body.uid = payload->uid;
+  body.target_tgid = payload->target_tgid;
+  body.op = payload->op;
+  body.marks = payload->marks;
+  body.arguments = {payload->args[0], payload->args[1]};
+  const bool good = fixed_text(record, start + offsetof(privilege_payload, name), body.name);
+  return good ? Refusal::kNone : Refusal::kTail;
+}
+
 Counter counter_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::kKind:
@@ -179,6 +229,8 @@ Counter counter_of(Refusal refusal) {
 }
 
 }  // namespace
+
+bool is_privilege(std::uint16_t kind) { return privilege_ops(kind) != 0; }
 
 Refusal decode_record(Bytes record, Event& event) {
   Bytes rest = record;
@@ -209,6 +261,7 @@ Refusal decode_record(Bytes record, Event& event) {
     case EVENT_connect:
       return decode_connect(rest, event);
     default:
+      if (is_privilege(header->kind)) return decode_privilege(record, rest, event);
       return Refusal::kKind;
   }
 }

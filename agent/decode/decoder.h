@@ -21,6 +21,9 @@ enum class Refusal : std::uint8_t {
   kValue,      // a field holds what the contract does not name
 };
 
+/// Whether records of this kind carry a struct privilege_payload.
+bool is_privilege(std::uint16_t kind);
+
 /// Fills `event` from one record of the ring. Text in `event` points into `record`.
 /// On a refusal `event` is unspecified.
 Refusal decode_record(std::span<const std::byte> record, Event& event);

@@ -27,6 +27,7 @@ void blank_texts(std::span<std::byte> record, std::uint16_t kind) {
   if (kind == EVENT_cgroup) keep += sizeof(cgroup_payload);
   if (kind == EVENT_credential) keep += offsetof(credential_payload, name);
   if (kind == EVENT_connect) keep += sizeof(connect_payload);
+  if (is_privilege(kind)) keep += offsetof(privilege_payload, name);
   if (record.size() > keep) std::ranges::fill(record.subspan(keep), kBlank);
 }
 
@@ -47,6 +48,9 @@ std::size_t redact_record(std::span<std::byte> record, Redactor& redactor) {
   if (const auto* read = std::get_if<CredentialRead>(&event.body)) {
     const std::size_t masked = redact_view(record, read->name, redactor);
     return masked + redact_view(record, read->dir, redactor);
+  }
+  if (const auto* use = std::get_if<PrivilegeUse>(&event.body)) {
+    return redact_view(record, use->name, redactor);
   }
   return 0;
 }

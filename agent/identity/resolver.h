@@ -66,7 +66,8 @@ class Resolver {
   void fork(const Event& event, const Fork& fork);
   std::optional<Actor> exec(const Event& event, const Exec& exec, BootTime now);
   std::optional<Actor> read(const Event& event, const CredentialRead& read, BootTime now);
-  std::optional<Actor> connect(const Event& event, const Connect& connect, BootTime now);
+  std::optional<Actor> act(const Event& event, const FileId& exe, const ProcessKey& parent,
+                           BootTime now);
   Actor actor_of(const Process& process, Place& place, CgroupId cgroup, BootTime now);
   [[nodiscard]] bool expected_reader(const Place& place, const Subject& subject) const;
   Verdict conclude(const Volumes::Found& found, Actor& actor);

@@ -21,13 +21,18 @@
 /* Not in any uapi header, or only in one that clashes with the declarations below. */
 #define AF_INET 2
 #define AF_INET6 10
+#define CAP_OPT_NOAUDIT 2
 #define EALREADY 114
 #define EINPROGRESS 115
 #define EISCONN 106
 #define FMODE_READ 0x1
+#define LSM_SETID_FS 8
 #define OVERLAYFS_MAGIC 0x794c7630
+#define PTRACE_MODE_ATTACH 0x2
+#define PTRACE_MODE_NOAUDIT 0x4
 #define SB_KERNMOUNT (1UL << 22)
 #define SIGNAL_GROUP_EXIT 0x4
+#define TASK_COMM_LEN 16
 #define S_IFMT 00170000
 #define S_IFREG 0100000
 #define TMPFS_MAGIC 0x01021994
@@ -43,8 +48,13 @@ struct qstr {
 	const unsigned char *name;
 };
 
+struct file_system_type {
+	const char *name;
+};
+
 struct super_block {
 	__u32 s_dev;
+	struct file_system_type *s_type;
 	unsigned long s_flags;
 	unsigned long s_magic;
 };
@@ -65,6 +75,7 @@ struct dentry {
 
 struct vfsmount {
 	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
 };
 
 struct mount {
@@ -87,6 +98,10 @@ struct file {
 
 struct ns_common {
 	unsigned int inum;
+};
+
+struct user_namespace {
+	struct ns_common ns;
 };
 
 struct mnt_namespace {
@@ -142,8 +157,19 @@ typedef struct {
 	unsigned int val;
 } kuid_t;
 
+typedef struct {
+	unsigned int val;
+} kgid_t;
+
 struct cred {
+	kuid_t uid;
+	kgid_t gid;
+	kuid_t suid;
+	kgid_t sgid;
 	kuid_t euid;
+	kgid_t egid;
+	kuid_t fsuid;
+	kgid_t fsgid;
 };
 
 struct mm_struct {
@@ -165,11 +191,16 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	char comm[TASK_COMM_LEN];
 };
 
 struct linux_binprm {
 	const char *filename;
 	const char *interp;
+};
+
+struct module {
+	char name[64 - sizeof(unsigned long)];
 };
 
 struct sock_common {

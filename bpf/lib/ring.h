@@ -15,8 +15,24 @@
 /* What a person must hear of at once, or what says where later events belong. */
 static __always_inline bool is_urgent(__u32 kind)
 {
-	return kind == EVENT_cgroup || kind == EVENT_mount || kind == EVENT_exec ||
-	       kind == EVENT_credential;
+	switch (kind) {
+	case EVENT_cgroup:
+	case EVENT_mount:
+	case EVENT_exec:
+	case EVENT_credential:
+	case EVENT_setid:
+	case EVENT_capability:
+	case EVENT_namespace:
+	case EVENT_ptrace:
+	case EVENT_mounting:
+	case EVENT_bpf:
+	case EVENT_module:
+	case EVENT_memfd:
+	case EVENT_io_uring:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static __always_inline enum ring_name ring_of(__u32 kind)

@@ -84,8 +84,23 @@ struct Connect {
   std::uint16_t protocol = 0;
 };
 
-using EventBody =
-    std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead, Connect>;
+/// Something that gains or uses a privilege; Event::kind tells what. The fields that depend on it
+/// are explained in include/idtrail/events.h.
+struct PrivilegeUse {
+  FileId exe;
+  ProcessKey parent;
+  std::int32_t result = 0;  // 0 or a negative errno
+  std::uint32_t flags = 0;
+  std::uint32_t uid = 0;
+  std::uint32_t target_tgid = 0;
+  std::uint16_t op = 0;
+  std::uint16_t marks = 0;  // enum privilege_mark
+  std::array<std::uint64_t, 2> arguments{};
+  std::string_view name;
+};
+
+using EventBody = std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead,
+                               Connect, PrivilegeUse>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

@@ -179,4 +179,62 @@ struct connect_payload {
 };
 IDTRAIL_ASSERT_SIZE(struct connect_payload, 80);
 
+enum privilege_mark {
+	PRIVILEGE_RESULT_UNKNOWN = 1 << 0, /* nobody objected so far; how it ended is not known */
+};
+
+/* One payload for everything that gains or uses a privilege. What op, flags and args mean is said
+ * per kind below; what is not named there is zero. */
+struct privilege_payload {
+	struct file_id exe;
+	__u64 parent_start_boot_ns;
+	__u64 args[2];
+	__u32 parent_tgid;
+	__s32 result; /* 0, or a negative errno */
+	__u32 flags;
+	__u32 uid; /* effective, initial user namespace */
+	__u32 target_tgid; /* the process that it is done to, where that is another */
+	__u16 op;
+	__u16 marks; /* enum privilege_mark */
+	char name[EVENT_NAME_MAX]; /* cut and NUL-terminated, the rest zero */
+};
+IDTRAIL_ASSERT_SIZE(struct privilege_payload, 128);
+
+/* EVENT_setid: ids that change. args: before and after, real << 32 | effective, of the initial user
+ * namespace; for the file system's id just that. Equal args: only the saved id changes. flags: how,
+ * as the kernel's LSM_SETID_*. */
+enum setid_op { SETID_USER = 1, SETID_GROUP, SETID_FS_USER, SETID_FS_GROUP };
+
+/* EVENT_capability: the first time that this outcome is seen for this cgroup, executable,
+ * capability and user namespace, or the first after the kernel forgot it. args: the capability's
+ * number, inode of the user namespace in which it is asked for. flags: CAP_OPT_*. */
+enum capability_op { CAPABILITY_CHECK = 1 };
+
+/* EVENT_namespace. flags: CLONE_NEW*. args[0], when entered: inode of the namespace. */
+enum namespace_op { NAMESPACE_UNSHARE = 1, NAMESPACE_ENTER, NAMESPACE_CLONE };
+
+/* EVENT_ptrace. target_tgid, args: the other process, its start (boot ns), its cgroup; name: its
+ * comm. PTRACE_ACCESS: it may be read and written as a debugger does; flags: PTRACE_MODE_*.
+ * PTRACE_OFFER: PTRACE_TRACEME, the other is the parent that shall trace. */
+enum ptrace_op { PTRACE_ACCESS = 1, PTRACE_OFFER };
+
+/* EVENT_mounting. name: last component of the place; args: the file system's type as text of at
+ * most 15 bytes, where the kernel knows it; flags: MS_* or those of umount(2). */
+enum mounting_op { MOUNTING_MOUNT = 1, MOUNTING_MOVE, MOUNTING_UNMOUNT };
+
+/* EVENT_bpf. op: enum bpf_cmd + 1. name: of the program or map. args: its type and, for a program,
+ * its instructions, for a map, its entries; for an attachment, how. */
+#define BPF_OP_MAX 64
+
+/* EVENT_module. MODULE_LOAD: name is the module's, or its file's where it was refused before the
+ * kernel knew; MODULE_REQUEST: what this process does needs the module of that alias. */
+enum module_op { MODULE_LOAD = 1, MODULE_REQUEST };
+
+/* EVENT_memfd. name: as given; args: inode and device, which a later exec has too. */
+enum memfd_op { MEMFD_CREATE = 1 };
+
+/* EVENT_io_uring. args: submission and completion entries, those asked for where it failed;
+ * flags: IORING_SETUP_*. */
+enum io_uring_use { IO_URING_SETUP = 1 };
+
 #endif /* IDTRAIL_EVENTS_H */

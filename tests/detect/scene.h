@@ -196,6 +196,12 @@ class Scene final : public FindingContext {
     return run(actor, kConnectKind, body);
   }
 
+  std::vector<v1::Finding> use_privilege(const Actor& actor) {
+    PrivilegeUse body;
+    body.op = 1;
+    return run(actor, kSetidKind, body);
+  }
+
   BootTime now = boot_time(1'000'000'000);
   Baselines baselines;
   std::vector<std::unique_ptr<Detector>> detectors;
@@ -205,6 +211,7 @@ class Scene final : public FindingContext {
   static constexpr std::uint16_t kExecKind = 3;
   static constexpr std::uint16_t kCredentialKind = 6;
   static constexpr std::uint16_t kConnectKind = 7;
+  static constexpr std::uint16_t kSetidKind = 8;
 
   std::vector<v1::Finding> run(const Actor& actor, std::uint16_t kind, EventBody body,
                                const Credential* credential = nullptr) {

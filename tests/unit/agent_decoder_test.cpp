@@ -22,7 +22,16 @@ std::vector<Bytes> one_of_each() {
           testing::exit_record(act, 256),
           testing::credential_record(act, {.path = "/bin/cat"},
                                      {.inode = 1, .device = 2, .generation = 0}, "token"),
-          testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443)};
+          testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443),
+          testing::privilege_record(act, EVENT_setid),
+          testing::privilege_record(act, EVENT_capability),
+          testing::privilege_record(act, EVENT_namespace),
+          testing::privilege_record(act, EVENT_ptrace, "postgres"),
+          testing::privilege_record(act, EVENT_mounting, "place"),
+          testing::privilege_record(act, EVENT_bpf, "map"),
+          testing::privilege_record(act, EVENT_module, "dummy"),
+          testing::privilege_record(act, EVENT_memfd, "payload"),
+          testing::privilege_record(act, EVENT_io_uring)};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
@@ -71,6 +80,41 @@ TEST(Decoder, ReadsCredentialNames) {
   EXPECT_EQ(read.file, (FileId{.inode = 1, .device = 2}));
 }
 
+TEST(Decoder, ReadsEveryFieldOfAPrivilege) {
+  Event event;
+  const Bytes record = testing::privilege_record({}, EVENT_setid, "name");
+  ASSERT_EQ(decode_record(record, event), Refusal::kNone);
+  const auto& use = std::get<PrivilegeUse>(event.body);
+  EXPECT_EQ(use.exe.inode, testing::file_of("/bin/su").inode);
+  EXPECT_EQ(use.op, 1U);
+  EXPECT_EQ(use.result, -1);
+  EXPECT_EQ(use.flags, 2U);
+  EXPECT_EQ(use.uid, 3U);
+  EXPECT_EQ(use.target_tgid, 4U);
+  EXPECT_EQ(use.arguments, (std::array<std::uint64_t, 2>{5, 6}));
+  EXPECT_EQ(use.marks, 0U);
+  EXPECT_EQ(use.name, "name");
+}
+
+TEST(Decoder, RefusesAPrivilegeThatTheContractDoesNotName) {
+  const auto refusal = [](auto field, auto value) {
+    Bytes record = testing::privilege_record({}, EVENT_setid);
+    std::memcpy(record.data() + sizeof(event_header) + field, &value, sizeof(value));
+    Event event;
+    return decode_record(record, event);
+  };
+  constexpr std::size_t kOp = offsetof(privilege_payload, op);
+  constexpr std::size_t kResult = offsetof(privilege_payload, result);
+  constexpr std::size_t kMarks = offsetof(privilege_payload, marks);
+  EXPECT_EQ(refusal(kOp, std::uint16_t{0}), Refusal::kValue);
+  EXPECT_EQ(refusal(kOp, std::uint16_t{SETID_FS_GROUP}), Refusal::kNone);
+  EXPECT_EQ(refusal(kOp, std::uint16_t{SETID_FS_GROUP + 1}), Refusal::kValue);
+  EXPECT_EQ(refusal(kResult, 1), Refusal::kValue);
+  EXPECT_EQ(refusal(kResult, -4096), Refusal::kValue);
+  EXPECT_EQ(refusal(kMarks, std::uint16_t{PRIVILEGE_RESULT_UNKNOWN}), Refusal::kNone);
+  EXPECT_EQ(refusal(kMarks, std::uint16_t{2}), Refusal::kValue);
+}
+
 TEST(Decoder, RefusesEveryPrefixOfEveryRecord) {
   for (const Bytes& record : one_of_each()) {
     for (std::size_t size = 0; size < record.size(); ++size) {
@@ -117,6 +161,9 @@ TEST(Decoder, RefusesTextThatIsNotTerminatedOrHoldsANul) {
   std::fill_n(name.begin() + sizeof(event_header) + offsetof(credential_payload, name),
               EVENT_NAME_MAX, std::byte{'n'});
   EXPECT_EQ(decode_record(name, event), Refusal::kTail);
+  Bytes use = testing::privilege_record({}, EVENT_setid);
+  std::fill_n(use.end() - EVENT_NAME_MAX, EVENT_NAME_MAX, std::byte{'n'});
+  EXPECT_EQ(decode_record(use, event), Refusal::kTail);
 }
 
 std::string text_of(const Bytes& record) {
@@ -132,6 +179,15 @@ TEST(RedactRecord, MasksSecretsInArgumentsAndKeepsTheRecordWhole) {
   EXPECT_GT(redact_record(record, redactor), 0U);
   EXPECT_EQ(record.size(), size);
   EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
+  Event event;
+  EXPECT_EQ(decode_record(record, event), Refusal::kNone);
+}
+
+TEST(RedactRecord, MasksSecretsInTheNameOfAPrivilege) {
+  Redactor redactor;
+  Bytes record = testing::privilege_record({}, EVENT_setid, "AKIAIOSFODNN7EXAMPLE");
+  EXPECT_GT(redact_record(record, redactor), 0U);
+  EXPECT_EQ(text_of(record).find("AKIAIOSFODNN7"), std::string::npos);
   Event event;
   EXPECT_EQ(decode_record(record, event), Refusal::kNone);
 }

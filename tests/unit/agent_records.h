@@ -146,4 +146,18 @@ inline Bytes connect_record(const Act& act, const Program& program, std::uint32_
   return record(act, EVENT_connect, payload);
 }
 
+inline Bytes privilege_record(const Act& act, std::uint16_t kind, std::string_view name = {}) {
+  privilege_payload payload{};
+  payload.exe = file_of("/bin/su");
+  payload.op = 1;
+  payload.result = -1;
+  payload.flags = 2;
+  payload.uid = 3;
+  payload.target_tgid = 4;
+  payload.args[0] = 5;
+  payload.args[1] = 6;
+  std::memcpy(payload.name, name.data(), std::min<std::size_t>(name.size(), EVENT_NAME_MAX - 1));
+  return record(act, kind, payload);
+}
+
 }  // namespace idtrail::testing

@@ -60,6 +60,26 @@ TEST(Waiting, TheAnswerLetsEventsGoUnderTheirIdentity) {
   EXPECT_EQ(pod.unresolved(), 0U);
 }
 
+TEST(Waiting, APrivilegeIsCountedUnderItsIdentityToo) {
+  Pod pod;
+  Act act = pod.app;
+  act.at = 100 * kSecond;
+  pod.feed(testing::privilege_record(act, EVENT_setid));
+  EXPECT_EQ(pod.attributed(), 0U);
+  pod.answer();
+  EXPECT_EQ(pod.attributed(), 1U);
+  EXPECT_EQ(pod.pipeline.counters().unresolved[EVENT_setid], 0U);
+}
+
+TEST(Waiting, APrivilegeOfNobodyKnownIsCountedAsUnresolved) {
+  Pod pod;
+  Act act = pod.app;
+  act.at = 100 * kSecond;
+  pod.feed(testing::privilege_record(act, EVENT_setid));
+  pod.pipeline.on_fact(testing::tick_fact(102 * kSecond));
+  EXPECT_EQ(pod.pipeline.counters().unresolved[EVENT_setid], 1U);
+}
+
 TEST(Waiting, AContainerOfFiftyMillisecondsHasItsIdentity) {
   Pod pod;
   pod.connect(100 * kSecond);

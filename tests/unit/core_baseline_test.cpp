@@ -109,6 +109,14 @@ TEST_F(BaselinesTest, NeverLearnFromAPersonsSession) {
   EXPECT_TRUE(scene.novelty.learned) << "the session had taught it";
 }
 
+TEST_F(BaselinesTest, TakeNoNoteOfPrivilegesYet) {
+  EXPECT_TRUE(scene.use_privilege(server).empty());
+  EXPECT_EQ(scene.novelty.family, Family::kNone);
+  EXPECT_FALSE(scene.novelty.known);
+  EXPECT_FALSE(scene.novelty.learned);
+  EXPECT_EQ(scene.baselines.views("")[0].behaviours_size(), 0);
+}
+
 TEST_F(BaselinesTest, DoNotCountWhatASessionDoesThoughItIsKnown) {
   scene.connect(server, {"10.0.0.1"});
   scene.connect(entered(cart, "/bin/sh", "sh", true), {"10.0.0.1"});
