@@ -21,11 +21,14 @@ static_assert(std::has_unique_object_representations_v<fork_payload>);
 static_assert(std::has_unique_object_representations_v<exit_payload>);
 static_assert(std::has_unique_object_representations_v<credential_payload>);
 static_assert(std::has_unique_object_representations_v<connect_payload>);
+static_assert(std::has_unique_object_representations_v<socket_payload>);
 
 using Bytes = std::span<const std::byte>;
 
 constexpr std::uint16_t kFamilyInet = 2;    // AF_INET, part of the kernel's ABI
 constexpr std::uint16_t kFamilyInet6 = 10;  // AF_INET6
+
+bool is_inet(std::uint16_t family) { return family == kFamilyInet || family == kFamilyInet6; }
 
 FileId file_of(const file_id& file) {
   return {.inode = file.inode, .device = file.device, .generation = file.generation};
@@ -148,7 +151,7 @@ Refusal decode_connect(Bytes rest, Event& event) {
   const auto payload = take<connect_payload>(rest);
   if (!payload) return Refusal::kTruncated;
   if (!rest.empty()) return Refusal::kSize;
-  if (payload->family != kFamilyInet && payload->family != kFamilyInet6) return Refusal::kValue;
+  if (!is_inet(payload->family)) return Refusal::kValue;
   auto& body = event.body.emplace<Connect>();
   body.exe = file_of(payload->exe);
   body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
@@ -160,6 +163,25 @@ Refusal decode_connect(Bytes rest, Event& event) {
   body.source_port = payload->src_port;
   body.family = payload->family;
   body.protocol = payload->protocol;
+  return Refusal::kNone;
+}
+
+template <typename Body>
+Refusal decode_socket(Bytes rest, Event& event) {
+  const auto payload = take<socket_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (!rest.empty()) return Refusal::kSize;
+  if (!is_inet(payload->family)) return Refusal::kValue;
+  auto& body = event.body.emplace<Body>();
+  body.exe = file_of(payload->exe);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.result = payload->result;
+  body.flags = payload->flags;
+  std::memcpy(body.local.data(), payload->local, sizeof(payload->local));
+  body.local_port = payload->local_port;
+  body.family = payload->family;
+  body.protocol = payload->protocol;
+  body.backlog = payload->backlog;
   return Refusal::kNone;
 }
 
@@ -207,6 +229,8 @@ Refusal decode_record(Bytes record, Event& event) {
       return decode_credential(record, rest, event);
     case EVENT_connect:
       return decode_connect(rest, event);
+    case EVENT_listen:
+      return decode_socket<Listen>(rest, event);
     default:
       return Refusal::kKind;
   }

@@ -19,9 +19,10 @@ Resolver::Resolver(const NodeSettings& settings, std::vector<std::string> creden
       scoped_(!settings.scope_cgroup.empty()) {}
 
 std::optional<Actor> Resolver::apply(const Event& event, BootTime now) {
-  if (const auto* one = std::get_if<Connect>(&event.body)) return connect(event, *one, now);
+  if (const auto* one = std::get_if<Connect>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<CredentialRead>(&event.body)) return read(event, *one, now);
   if (const auto* one = std::get_if<Exec>(&event.body)) return exec(event, *one, now);
+  if (const auto* one = std::get_if<Listen>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<Fork>(&event.body)) {
     fork(event, *one);
   } else if (std::holds_alternative<Exit>(event.body)) {
@@ -71,7 +72,8 @@ std::optional<Actor> Resolver::exec(const Event& event, const Exec& exec, BootTi
   return actor_of(process, *node.place, event.cgroup, now);
 }
 
-std::optional<Actor> Resolver::connect(const Event& event, const Connect& connect, BootTime now) {
+template <typename Body>
+std::optional<Actor> Resolver::act(const Event& event, const Body& body, BootTime now) {
   const Cgroups::Node node = cgroups_.find(event.cgroup);
   if (!node.in_scope) {
     counters_.add(Counter::out_of_scope);
@@ -79,7 +81,7 @@ std::optional<Actor> Resolver::connect(const Event& event, const Connect& connec
   }
   // The kernel does not say here where the process stands: believe what its exec said.
   const Process& process =
-      processes_.acting(event, connect.exe, connect.parent, /*host_mntns=*/true, *node.place);
+      processes_.acting(event, body.exe, body.parent, /*host_mntns=*/true, *node.place);
   return actor_of(process, *node.place, event.cgroup, now);
 }
 

@@ -185,6 +185,11 @@ struct sock_common {
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
+	__u32 sk_max_ack_backlog;
+};
+
+struct inet_sock {
+	__be16 inet_sport;
 };
 
 struct socket {

@@ -84,8 +84,20 @@ struct Connect {
   std::uint16_t protocol = 0;
 };
 
+struct Listen {
+  FileId exe;
+  ProcessKey parent;
+  std::int32_t result = 0;               // 0 or a negative errno
+  std::uint32_t flags = 0;               // enum socket_flag
+  std::array<std::uint8_t, 16> local{};  // as in Connect
+  std::uint16_t local_port = 0;
+  std::uint16_t family = 0;
+  std::uint16_t protocol = 0;
+  std::uint32_t backlog = 0;
+};
+
 using EventBody =
-    std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead, Connect>;
+    std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead, Connect, Listen>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

@@ -174,4 +174,25 @@ struct connect_payload {
 };
 IDTRAIL_ASSERT_SIZE(struct connect_payload, 80);
 
+enum socket_flag {
+	SOCKET_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
+};
+
+/* Of listen. Addresses and ports as in connect_payload; there is no peer. */
+struct socket_payload {
+	struct file_id exe;
+	__u64 parent_start_boot_ns;
+	__u32 parent_tgid;
+	__s32 result; /* 0, or a negative errno */
+	__u8 local[16];
+	__u8 peer[16];
+	__u16 local_port;
+	__u16 peer_port;
+	__u16 family; /* AF_INET or AF_INET6 */
+	__u16 protocol; /* IPPROTO_TCP */
+	__u32 backlog; /* of listen, as the kernel limited it */
+	__u32 flags; /* enum socket_flag */
+};
+IDTRAIL_ASSERT_SIZE(struct socket_payload, 80);
+
 #endif /* IDTRAIL_EVENTS_H */

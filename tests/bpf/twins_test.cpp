@@ -46,7 +46,8 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     Tmpfs volume(folder / "volume");
     write_file(folder / "volume/token", "secret");
     std::ifstream(folder / "volume/token").get();
-    return connect_refused();
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    return listen(listener, 1) == 0 ? connect_refused() : 1;
   });
   const auto kind = static_cast<event_kind>(sensor->probes()[0].kind);
   const Records twin = select(drain(*sensor), kind, child.tgid);
@@ -79,6 +80,7 @@ const Twin kTwins[] = {
      {"credential/fentry", "credential/lsm"},
      "kprobe/security_file_open"},
     {"connect_kprobe", "connect", {"connect/fexit"}, "kprobe/security_socket_connect"},
+    {"listen_kprobe", "listen", {"listen/fexit2", "listen/fexit"}, "kprobe/inet_csk_listen_start"},
 };
 INSTANTIATE_TEST_SUITE_P(Twins, TwinTest, testing::ValuesIn(kTwins),
                          [](const auto& row) { return std::string(row.param.name); });

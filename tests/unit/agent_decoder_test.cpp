@@ -22,14 +22,16 @@ std::vector<Bytes> one_of_each() {
           testing::exit_record(act, 256),
           testing::credential_record(act, {.path = "/bin/cat"},
                                      {.inode = 1, .device = 2, .generation = 0}, "token"),
-          testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443)};
+          testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443),
+          testing::listen_record(act, {.path = "/bin/nc"}, 8080)};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
   Counters counters;
   Decoder decoder(counters);
-  std::uint16_t kind = 1;
   for (const Bytes& record : one_of_each()) {
+    std::uint16_t kind = 0;
+    std::memcpy(&kind, record.data() + offsetof(event_header, kind), sizeof(kind));
     const auto event = decoder.decode(record);
     ASSERT_TRUE(event) << kind;
     EXPECT_EQ(event->kind, kind);
@@ -37,7 +39,6 @@ TEST(Decoder, ReadsTheHeaderOfEveryKind) {
     EXPECT_EQ(event->cgroup, CgroupId{9});
     EXPECT_EQ(event->process, (ProcessKey{.tgid = 7, .started = boot_time(3)}));
     EXPECT_EQ(counters.received[kind], 1U);
-    ++kind;
   }
 }
 
@@ -69,6 +70,24 @@ TEST(Decoder, ReadsCredentialNames) {
   EXPECT_EQ(read.name, "token");
   EXPECT_EQ(read.dir, "..2026_11_22");
   EXPECT_EQ(read.file, (FileId{.inode = 1, .device = 2}));
+}
+
+TEST(Decoder, ReadsWhereAProcessListens) {
+  Event event;
+  ASSERT_EQ(decode_record(testing::listen_record({}, {.path = "/bin/nc"}, 8080), event),
+            Refusal::kNone);
+  const auto& listen = std::get<Listen>(event.body);
+  EXPECT_EQ(listen.local_port, 8080U);
+  EXPECT_EQ(listen.backlog, 128U);
+  EXPECT_EQ(listen.family, 2U);
+  EXPECT_EQ(listen.protocol, 6U);
+  EXPECT_NE(listen.exe.inode, 0U);
+}
+
+TEST(Decoder, RefusesAnAddressOfNoInternetFamily) {
+  Event event;
+  const socket_payload payload{};
+  EXPECT_EQ(decode_record(testing::record({}, EVENT_listen, payload), event), Refusal::kValue);
 }
 
 TEST(Decoder, RefusesEveryPrefixOfEveryRecord) {

@@ -146,4 +146,14 @@ inline Bytes connect_record(const Act& act, const Program& program, std::uint32_
   return record(act, EVENT_connect, payload);
 }
 
+inline Bytes listen_record(const Act& act, const Program& program, std::uint16_t port) {
+  socket_payload payload{};
+  payload.exe = exe_of(program);
+  payload.family = 2;
+  payload.protocol = 6;
+  payload.local_port = port;
+  payload.backlog = 128;
+  return record(act, EVENT_listen, payload);
+}
+
 }  // namespace idtrail::testing
