@@ -181,7 +181,12 @@ Refusal decode_socket(Bytes rest, Event& event) {
   body.local_port = payload->local_port;
   body.family = payload->family;
   body.protocol = payload->protocol;
-  body.backlog = payload->backlog;
+  if constexpr (std::is_same_v<Body, Listen>) {
+    body.backlog = payload->backlog;
+  } else {
+    std::memcpy(body.peer.data(), payload->peer, sizeof(payload->peer));
+    body.peer_port = payload->peer_port;
+  }
   return Refusal::kNone;
 }
 
@@ -231,6 +236,8 @@ Refusal decode_record(Bytes record, Event& event) {
       return decode_connect(rest, event);
     case EVENT_listen:
       return decode_socket<Listen>(rest, event);
+    case EVENT_accept:
+      return decode_socket<Accept>(rest, event);
     default:
       return Refusal::kKind;
   }

@@ -27,7 +27,7 @@ void blank_texts(std::span<std::byte> record, std::uint16_t kind) {
   if (kind == EVENT_cgroup) keep += sizeof(cgroup_payload);
   if (kind == EVENT_credential) keep += offsetof(credential_payload, name);
   if (kind == EVENT_connect) keep += sizeof(connect_payload);
-  if (kind == EVENT_listen) keep += sizeof(socket_payload);
+  if (kind == EVENT_listen || kind == EVENT_accept) keep += sizeof(socket_payload);
   if (record.size() > keep) std::ranges::fill(record.subspan(keep), kBlank);
 }
 

@@ -23,6 +23,7 @@ std::optional<Actor> Resolver::apply(const Event& event, BootTime now) {
   if (const auto* one = std::get_if<CredentialRead>(&event.body)) return read(event, *one, now);
   if (const auto* one = std::get_if<Exec>(&event.body)) return exec(event, *one, now);
   if (const auto* one = std::get_if<Listen>(&event.body)) return act(event, *one, now);
+  if (const auto* one = std::get_if<Accept>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<Fork>(&event.body)) {
     fork(event, *one);
   } else if (std::holds_alternative<Exit>(event.body)) {

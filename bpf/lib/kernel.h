@@ -21,9 +21,12 @@
 /* Not in any uapi header, or only in one that clashes with the declarations below. */
 #define AF_INET 2
 #define AF_INET6 10
+#define EAGAIN 11
 #define EALREADY 114
 #define EINPROGRESS 115
+#define EINTR 4
 #define EISCONN 106
+#define ERESTARTSYS 512
 #define FMODE_READ 0x1
 #define OVERLAYFS_MAGIC 0x794c7630
 #define SB_KERNMOUNT (1UL << 22)
@@ -190,6 +193,10 @@ struct sock {
 
 struct inet_sock {
 	__be16 inet_sport;
+};
+
+struct proto_accept_arg {
+	int err;
 };
 
 struct socket {

@@ -96,8 +96,21 @@ struct Listen {
   std::uint32_t backlog = 0;
 };
 
-using EventBody =
-    std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead, Connect, Listen>;
+struct Accept {
+  FileId exe;
+  ProcessKey parent;
+  std::int32_t result = 0;              // 0 or a negative errno
+  std::uint32_t flags = 0;              // enum socket_flag
+  std::array<std::uint8_t, 16> peer{};  // as in Connect; zero after a failure
+  std::array<std::uint8_t, 16> local{};
+  std::uint16_t peer_port = 0;
+  std::uint16_t local_port = 0;
+  std::uint16_t family = 0;
+  std::uint16_t protocol = 0;
+};
+
+using EventBody = std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead,
+                               Connect, Listen, Accept>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

@@ -178,7 +178,8 @@ enum socket_flag {
 	SOCKET_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
 };
 
-/* Of listen. Addresses and ports as in connect_payload; there is no peer. */
+/* Of listen and accept. Addresses and ports as in connect_payload. There is a peer only after an
+ * accept that succeeded; where it failed, local is the listener's. */
 struct socket_payload {
 	struct file_id exe;
 	__u64 parent_start_boot_ns;

@@ -2,13 +2,11 @@
 // Twins are held to the same triggers as the hooks that they stand in for.
 #include <fstream>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/bpf/act.h"
+#include "tests/bpf/inet.h"
 
 namespace idtrail::test {
 namespace {
@@ -46,8 +44,12 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     Tmpfs volume(folder / "volume");
     write_file(folder / "volume/token", "secret");
     std::ifstream(folder / "volume/token").get();
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-    return listen(listener, 1) == 0 ? connect_refused() : 1;
+    const Listener listener("127.0.0.1", SOCK_STREAM);
+    const Address to("127.0.0.1", listener.port());
+    const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    connect(client, to.get(), to.size);
+    if (accept(listener.socket(), nullptr, nullptr) < 0) return 1;
+    return connect_refused();
   });
   const auto kind = static_cast<event_kind>(sensor->probes()[0].kind);
   const Records twin = select(drain(*sensor), kind, child.tgid);
@@ -62,8 +64,8 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     const auto payload = twin[0].payload<connect_payload>();
     EXPECT_EQ(payload.flags, CONNECT_RESULT_UNKNOWN);
     EXPECT_EQ(payload.result, 0);
-    EXPECT_EQ(payload.dst_port, 1U);
-  } else if (kind == EVENT_exit) {
+    EXPECT_EQ(twin.back().payload<connect_payload>().dst_port, 1U);
+  } else if (kind == EVENT_exit || kind == EVENT_accept) {
     EXPECT_EQ(twin[0].body, first[0].body);
   }
 }
@@ -81,6 +83,7 @@ const Twin kTwins[] = {
      "kprobe/security_file_open"},
     {"connect_kprobe", "connect", {"connect/fexit"}, "kprobe/security_socket_connect"},
     {"listen_kprobe", "listen", {"listen/fexit2", "listen/fexit"}, "kprobe/inet_csk_listen_start"},
+    {"accept_kretprobe", "accept", {"accept/fexit"}, "kretprobe/inet_csk_accept"},
 };
 INSTANTIATE_TEST_SUITE_P(Twins, TwinTest, testing::ValuesIn(kTwins),
                          [](const auto& row) { return std::string(row.param.name); });

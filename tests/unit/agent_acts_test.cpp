@@ -41,6 +41,7 @@ TEST(Acts, AreCountedUnderTheirIdentityAndRaiseNothing) {
   const Act app = Pod().app;
   const std::pair<std::string, Bytes> acts[] = {
       {"listen", testing::listen_record(app, testing::kNodeJs, 8080)},
+      {"accept", testing::accept_record(app, testing::kNodeJs, 8080)},
   };
   for (const auto& [event_class, record] : acts) {
     Pod pod;

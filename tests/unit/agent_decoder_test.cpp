@@ -23,7 +23,8 @@ std::vector<Bytes> one_of_each() {
           testing::credential_record(act, {.path = "/bin/cat"},
                                      {.inode = 1, .device = 2, .generation = 0}, "token"),
           testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443),
-          testing::listen_record(act, {.path = "/bin/nc"}, 8080)};
+          testing::listen_record(act, {.path = "/bin/nc"}, 8080),
+          testing::accept_record(act, {.path = "/bin/nc"}, 8080)};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
@@ -84,10 +85,21 @@ TEST(Decoder, ReadsWhereAProcessListens) {
   EXPECT_NE(listen.exe.inode, 0U);
 }
 
+TEST(Decoder, ReadsBothEndsOfWhatWasAccepted) {
+  Event event;
+  ASSERT_EQ(decode_record(testing::accept_record({}, {.path = "/bin/nc"}, 8080), event),
+            Refusal::kNone);
+  const auto& accept = std::get<Accept>(event.body);
+  EXPECT_EQ(accept.local_port, 8080U);
+  EXPECT_EQ(accept.peer_port, 40312U);
+  EXPECT_EQ(accept.peer[0], 10U);
+}
+
 TEST(Decoder, RefusesAnAddressOfNoInternetFamily) {
   Event event;
   const socket_payload payload{};
   EXPECT_EQ(decode_record(testing::record({}, EVENT_listen, payload), event), Refusal::kValue);
+  EXPECT_EQ(decode_record(testing::record({}, EVENT_accept, payload), event), Refusal::kValue);
 }
 
 TEST(Decoder, RefusesEveryPrefixOfEveryRecord) {

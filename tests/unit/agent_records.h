@@ -156,4 +156,15 @@ inline Bytes listen_record(const Act& act, const Program& program, std::uint16_t
   return record(act, EVENT_listen, payload);
 }
 
+inline Bytes accept_record(const Act& act, const Program& program, std::uint16_t port) {
+  socket_payload payload{};
+  payload.exe = exe_of(program);
+  payload.family = 2;
+  payload.protocol = 6;
+  payload.local_port = port;
+  payload.peer[0] = 10;
+  payload.peer_port = 40312;
+  return record(act, EVENT_accept, payload);
+}
+
 }  // namespace idtrail::testing
