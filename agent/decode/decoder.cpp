@@ -22,6 +22,7 @@ static_assert(std::has_unique_object_representations_v<exit_payload>);
 static_assert(std::has_unique_object_representations_v<credential_payload>);
 static_assert(std::has_unique_object_representations_v<connect_payload>);
 static_assert(std::has_unique_object_representations_v<socket_payload>);
+static_assert(std::has_unique_object_representations_v<unix_payload>);
 
 using Bytes = std::span<const std::byte>;
 
@@ -190,6 +191,23 @@ Refusal decode_socket(Bytes rest, Event& event) {
   return Refusal::kNone;
 }
 
+Refusal decode_unix(Bytes rest, Event& event) {
+  const auto payload = take<unix_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (std::size_t{payload->name_size} + payload->path_size != rest.size()) return Refusal::kSize;
+  auto& body = event.body.emplace<UnixConnect>();
+  body.exe = file_of(payload->exe);
+  body.file = file_of(payload->file);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.result = payload->result;
+  body.flags = payload->flags;
+  body.type = payload->type;
+  const bool good = take_bytes(rest, payload->name_size, EVENT_SUN_MAX, body.name) &&
+                    take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path);
+  if (!body.name.starts_with('\0')) body.name = body.name.substr(0, body.name.find('\0'));
+  return good ? Refusal::kNone : Refusal::kTail;
+}
+
 Counter counter_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::kKind:
@@ -238,6 +256,8 @@ Refusal decode_record(Bytes record, Event& event) {
       return decode_socket<Listen>(rest, event);
     case EVENT_accept:
       return decode_socket<Accept>(rest, event);
+    case EVENT_unix:
+      return decode_unix(rest, event);
     default:
       return Refusal::kKind;
   }

@@ -28,6 +28,7 @@ void blank_texts(std::span<std::byte> record, std::uint16_t kind) {
   if (kind == EVENT_credential) keep += offsetof(credential_payload, name);
   if (kind == EVENT_connect) keep += sizeof(connect_payload);
   if (kind == EVENT_listen || kind == EVENT_accept) keep += sizeof(socket_payload);
+  if (kind == EVENT_unix) keep += sizeof(unix_payload);
   if (record.size() > keep) std::ranges::fill(record.subspan(keep), kBlank);
 }
 
@@ -48,6 +49,10 @@ std::size_t redact_record(std::span<std::byte> record, Redactor& redactor) {
   if (const auto* read = std::get_if<CredentialRead>(&event.body)) {
     const std::size_t masked = redact_view(record, read->name, redactor);
     return masked + redact_view(record, read->dir, redactor);
+  }
+  if (const auto* connect = std::get_if<UnixConnect>(&event.body)) {
+    const std::size_t masked = redact_view(record, connect->name, redactor);
+    return masked + redact_view(record, connect->path, redactor);
   }
   return 0;
 }

@@ -24,6 +24,7 @@ std::optional<Actor> Resolver::apply(const Event& event, BootTime now) {
   if (const auto* one = std::get_if<Exec>(&event.body)) return exec(event, *one, now);
   if (const auto* one = std::get_if<Listen>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<Accept>(&event.body)) return act(event, *one, now);
+  if (const auto* one = std::get_if<UnixConnect>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<Fork>(&event.body)) {
     fork(event, *one);
   } else if (std::holds_alternative<Exit>(event.body)) {

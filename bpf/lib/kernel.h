@@ -21,6 +21,7 @@
 /* Not in any uapi header, or only in one that clashes with the declarations below. */
 #define AF_INET 2
 #define AF_INET6 10
+#define AF_UNIX 1
 #define EAGAIN 11
 #define EALREADY 114
 #define EINPROGRESS 115
@@ -64,6 +65,7 @@ struct dentry {
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
 };
 
 struct vfsmount {
@@ -200,7 +202,13 @@ struct proto_accept_arg {
 };
 
 struct socket {
+	short type;
 	struct sock *sk;
+};
+
+struct unix_sock {
+	struct path path;
+	struct sock *peer;
 };
 
 #pragma clang attribute pop

@@ -109,8 +109,19 @@ struct Accept {
   std::uint16_t protocol = 0;
 };
 
+struct UnixConnect {
+  FileId exe;
+  FileId file;  // of the peer's socket; zero where it has none
+  ProcessKey parent;
+  std::int32_t result = 0;  // 0 or a negative errno
+  std::uint32_t flags = 0;  // enum unix_flag
+  std::uint16_t type = 0;   // SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
+  std::string_view name;    // as it was asked for; an abstract one begins with NUL
+  std::string_view path;    // where the peer is bound; empty where abstract or not reached
+};
+
 using EventBody = std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead,
-                               Connect, Listen, Accept>;
+                               Connect, Listen, Accept, UnixConnect>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

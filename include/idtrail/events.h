@@ -34,33 +34,35 @@ enum event_kind {
 #undef PROBE
 };
 
-#define EVENT_KINDS 32 /* one more than the largest kind, rounded up: the size of per-kind arrays */
+#define EVENT_KINDS 32 /* one more than the largest kind, rounded up: the size of per-kind arrays \
+                        */
 
 /* Limits of the tails, in bytes, NUL included; powers of two where the verifier needs a mask. */
 #define EVENT_PATH_MAX 1024 /* a resolved path, cut at the front: the end tells more */
-#define EVENT_NAME_MAX 64 /* one path component */
+#define EVENT_NAME_MAX 64   /* one path component */
+#define EVENT_SUN_MAX 108   /* the name in a sockaddr_un; no NUL is included, and none is needed */
 #define EVENT_ARGS_MAX 2048 /* the argument block as it lies in memory, NUL between arguments */
 #define EVENT_RECORD_MAX 8192 /* no record is larger */
 
 struct event_header {
-	__u64 boot_ns; /* bpf_ktime_get_boot_ns() */
-	__u64 cgroup_id; /* kernfs id of the acting task's cgroup; 0 where unknown */
-	__u64 start_boot_ns; /* start of the thread group leader, CLOCK_BOOTTIME */
-	__u32 tgid; /* what user space calls the pid, in the initial pid namespace */
-	__u32 tid;
-	__u32 seq; /* per CPU, counts lost records too: a gap is a loss */
-	__u16 kind; /* enum event_kind */
-	__u16 cpu;
-	__u32 size; /* bytes of the whole record, header and tail included */
-	__u32 reserved;
+  __u64 boot_ns;       /* bpf_ktime_get_boot_ns() */
+  __u64 cgroup_id;     /* kernfs id of the acting task's cgroup; 0 where unknown */
+  __u64 start_boot_ns; /* start of the thread group leader, CLOCK_BOOTTIME */
+  __u32 tgid;          /* what user space calls the pid, in the initial pid namespace */
+  __u32 tid;
+  __u32 seq;  /* per CPU, counts lost records too: a gap is a loss */
+  __u16 kind; /* enum event_kind */
+  __u16 cpu;
+  __u32 size; /* bytes of the whole record, header and tail included */
+  __u32 reserved;
 };
 IDTRAIL_ASSERT_SIZE(struct event_header, 48);
 
 /* What a file is, whatever path led to it. On overlayfs: the overlay's own device and inode. */
 struct file_id {
-	__u64 inode;
-	__u32 device; /* s_dev as the kernel keeps it: major << 20 | minor */
-	__u32 generation; /* i_generation: tells a reused inode number from its predecessor */
+  __u64 inode;
+  __u32 device;     /* s_dev as the kernel keeps it: major << 20 | minor */
+  __u32 generation; /* i_generation: tells a reused inode number from its predecessor */
 };
 IDTRAIL_ASSERT_SIZE(struct file_id, 16);
 
@@ -68,132 +70,154 @@ enum cgroup_op { CGROUP_MADE = 1, CGROUP_REMOVED = 2 };
 
 /* Tail: path below the hierarchy's root, path_size bytes (0 when removed). */
 struct cgroup_payload {
-	__u64 id; /* of the cgroup made or removed; header.cgroup_id is that of the task that did it */
-	__u64 parent_id;
-	__u32 op; /* enum cgroup_op */
-	__u16 level;
-	__u16 path_size;
+  __u64 id; /* of the cgroup made or removed; header.cgroup_id is that of the task that did it */
+  __u64 parent_id;
+  __u32 op; /* enum cgroup_op */
+  __u16 level;
+  __u16 path_size;
 };
 IDTRAIL_ASSERT_SIZE(struct cgroup_payload, 24);
 
 enum mount_op { MOUNT_NEW = 1, MOUNT_GONE = 2 };
 
 struct mount_payload {
-	__u32 device;
-	__u32 op; /* enum mount_op */
-	__u32 magic; /* s_magic */
-	__u32 generation; /* of the device, from now on: control.h; 0 when gone */
+  __u32 device;
+  __u32 op;         /* enum mount_op */
+  __u32 magic;      /* s_magic */
+  __u32 generation; /* of the device, from now on: control.h; 0 when gone */
 };
 IDTRAIL_ASSERT_SIZE(struct mount_payload, 16);
 
 enum exec_flag {
-	EXEC_SCRIPT = 1 << 0, /* filename is a script; exe is its interpreter */
-	EXEC_MEMFD = 1 << 1, /* exe never had a name: memfd_create; then none of the next four */
-	EXEC_UPPER = 1 << 2, /* exe lies on the upper layer of an overlay: written after the image */
-	EXEC_OVERLAY = 1 << 3, /* exe lies on an overlay */
-	EXEC_DELETED = 1 << 4, /* exe has no name left */
-	EXEC_TMPFS = 1 << 5, /* exe lies on a tmpfs (/dev/shm, an in-memory emptyDir) */
-	EXEC_HOST_MNTNS = 1 << 6, /* the process is in the first process's mount namespace */
-	EXEC_TTY = 1 << 7, /* the process has a controlling terminal */
-	EXEC_ARGS_CUT = 1 << 8, /* more arguments than EVENT_ARGS_MAX */
-	EXEC_PATH_CUT = 1 << 9, /* the path or cwd was longer than its bound */
-	EXEC_ARGS_FAULT = 1 << 10, /* the argument memory could not be read */
+  EXEC_SCRIPT = 1 << 0,     /* filename is a script; exe is its interpreter */
+  EXEC_MEMFD = 1 << 1,      /* exe never had a name: memfd_create; then none of the next four */
+  EXEC_UPPER = 1 << 2,      /* exe lies on the upper layer of an overlay: written after the image */
+  EXEC_OVERLAY = 1 << 3,    /* exe lies on an overlay */
+  EXEC_DELETED = 1 << 4,    /* exe has no name left */
+  EXEC_TMPFS = 1 << 5,      /* exe lies on a tmpfs (/dev/shm, an in-memory emptyDir) */
+  EXEC_HOST_MNTNS = 1 << 6, /* the process is in the first process's mount namespace */
+  EXEC_TTY = 1 << 7,        /* the process has a controlling terminal */
+  EXEC_ARGS_CUT = 1 << 8,   /* more arguments than EVENT_ARGS_MAX */
+  EXEC_PATH_CUT = 1 << 9,   /* the path or cwd was longer than its bound */
+  EXEC_ARGS_FAULT = 1 << 10, /* the argument memory could not be read */
 };
 
 /* Tail, in this order: path of exe, filename as it was asked for (cut at its end), cwd, args. Paths
  * are those below the root of the mount namespace, whatever chroot says. */
 struct exec_payload {
-	struct file_id exe;
-	__u64 parent_start_boot_ns;
-	__u32 parent_tgid;
-	__u32 uid; /* effective, initial user namespace */
-	__u32 flags; /* enum exec_flag */
-	__u16 path_size;
-	__u16 filename_size;
-	__u16 cwd_size;
-	__u16 args_size;
-	__u32 reserved;
+  struct file_id exe;
+  __u64 parent_start_boot_ns;
+  __u32 parent_tgid;
+  __u32 uid;   /* effective, initial user namespace */
+  __u32 flags; /* enum exec_flag */
+  __u16 path_size;
+  __u16 filename_size;
+  __u16 cwd_size;
+  __u16 args_size;
+  __u32 reserved;
 };
 IDTRAIL_ASSERT_SIZE(struct exec_payload, 48);
 
 /* header is the parent; threads are not reported. */
 struct fork_payload {
-	__u64 child_start_boot_ns;
-	__u64 child_cgroup_id; /* differs from the header's under CLONE_INTO_CGROUP */
-	__u32 child_tgid;
-	__u32 reserved;
+  __u64 child_start_boot_ns;
+  __u64 child_cgroup_id; /* differs from the header's under CLONE_INTO_CGROUP */
+  __u32 child_tgid;
+  __u32 reserved;
 };
 IDTRAIL_ASSERT_SIZE(struct fork_payload, 24);
 
 /* header is the process that ends: its last thread. */
 struct exit_payload {
-	__s32 exit_code; /* as wait(2) reports it */
-	__u32 reserved;
+  __s32 exit_code; /* as wait(2) reports it */
+  __u32 reserved;
 };
 IDTRAIL_ASSERT_SIZE(struct exit_payload, 8);
 
 enum credential_flag {
-	CREDENTIAL_UNKNOWN_VOLUME = 1 << 0, /* no verdict for this device yet: sent, never skipped */
-	CREDENTIAL_HOST_MNTNS = 1 << 1, /* as EXEC_HOST_MNTNS */
+  CREDENTIAL_UNKNOWN_VOLUME = 1 << 0, /* no verdict for this device yet: sent, never skipped */
+  CREDENTIAL_HOST_MNTNS = 1 << 1,     /* as EXEC_HOST_MNTNS */
 };
 
 /* An open for reading that every permission check before the LSM let through. */
 struct credential_payload {
-	struct file_id file;
-	struct file_id exe; /* the executable of the process that reads */
-	__u64 parent_start_boot_ns;
-	__u32 parent_tgid;
-	__u32 open_flags; /* f_flags */
-	__u32 flags; /* enum credential_flag */
-	__u32 volume_generation; /* of the device: a verdict for it must carry it (control.h) */
-	char name[EVENT_NAME_MAX]; /* last component, cut and NUL-terminated */
-	char dir[EVENT_NAME_MAX]; /* the component before it; empty at the volume's root */
+  struct file_id file;
+  struct file_id exe; /* the executable of the process that reads */
+  __u64 parent_start_boot_ns;
+  __u32 parent_tgid;
+  __u32 open_flags;          /* f_flags */
+  __u32 flags;               /* enum credential_flag */
+  __u32 volume_generation;   /* of the device: a verdict for it must carry it (control.h) */
+  char name[EVENT_NAME_MAX]; /* last component, cut and NUL-terminated */
+  char dir[EVENT_NAME_MAX];  /* the component before it; empty at the volume's root */
 };
 IDTRAIL_ASSERT_SIZE(struct credential_payload, 184);
 
 enum connect_flag {
-	CONNECT_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
+  CONNECT_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
 };
 
-/* Addresses in network order, IPv4 in the first four bytes; ports in host order. After a success dst
- * is the peer that the socket has, else the address that was asked for; src is zero where a failed
- * call left none. Calls on a connected or connecting socket are not reported. */
+/* Addresses in network order, IPv4 in the first four bytes; ports in host order. After a success
+ * dst is the peer that the socket has, else the address that was asked for; src is zero where a
+ * failed call left none. Calls on a connected or connecting socket are not reported. */
 struct connect_payload {
-	struct file_id exe;
-	__u64 parent_start_boot_ns;
-	__u32 parent_tgid;
-	__s32 result; /* 0, or a negative errno; -EINPROGRESS for a non-blocking socket */
-	__u8 dst[16];
-	__u8 src[16];
-	__u16 dst_port;
-	__u16 src_port;
-	__u16 family; /* AF_INET or AF_INET6 */
-	__u16 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
-	__u32 flags; /* enum connect_flag */
-	__u32 reserved;
+  struct file_id exe;
+  __u64 parent_start_boot_ns;
+  __u32 parent_tgid;
+  __s32 result; /* 0, or a negative errno; -EINPROGRESS for a non-blocking socket */
+  __u8 dst[16];
+  __u8 src[16];
+  __u16 dst_port;
+  __u16 src_port;
+  __u16 family;   /* AF_INET or AF_INET6 */
+  __u16 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+  __u32 flags;    /* enum connect_flag */
+  __u32 reserved;
 };
 IDTRAIL_ASSERT_SIZE(struct connect_payload, 80);
 
 enum socket_flag {
-	SOCKET_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
+  SOCKET_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
 };
 
 /* Of listen and accept. Addresses and ports as in connect_payload. There is a peer only after an
  * accept that succeeded; where it failed, local is the listener's. */
 struct socket_payload {
-	struct file_id exe;
-	__u64 parent_start_boot_ns;
-	__u32 parent_tgid;
-	__s32 result; /* 0, or a negative errno */
-	__u8 local[16];
-	__u8 peer[16];
-	__u16 local_port;
-	__u16 peer_port;
-	__u16 family; /* AF_INET or AF_INET6 */
-	__u16 protocol; /* IPPROTO_TCP */
-	__u32 backlog; /* of listen, as the kernel limited it */
-	__u32 flags; /* enum socket_flag */
+  struct file_id exe;
+  __u64 parent_start_boot_ns;
+  __u32 parent_tgid;
+  __s32 result; /* 0, or a negative errno */
+  __u8 local[16];
+  __u8 peer[16];
+  __u16 local_port;
+  __u16 peer_port;
+  __u16 family;   /* AF_INET or AF_INET6 */
+  __u16 protocol; /* IPPROTO_TCP */
+  __u32 backlog;  /* of listen, as the kernel limited it */
+  __u32 flags;    /* enum socket_flag */
 };
 IDTRAIL_ASSERT_SIZE(struct socket_payload, 80);
+
+enum unix_flag {
+  UNIX_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
+  UNIX_PATH_CUT = 1 << 1,       /* the path was longer than its bound */
+};
+
+/* Tail, in this order: the name as it was asked for, name_size bytes as they lay in memory (an
+ * abstract name begins with NUL, any other ends at its first); the path where the peer is bound,
+ * below the root of the peer's mount namespace, 0 bytes where it is abstract or was not reached. */
+struct unix_payload {
+  struct file_id exe;
+  struct file_id file; /* of the peer's socket; zero where there is no path */
+  __u64 parent_start_boot_ns;
+  __u32 parent_tgid;
+  __s32 result; /* 0, or a negative errno */
+  __u32 flags;  /* enum unix_flag */
+  __u16 type;   /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET */
+  __u16 name_size;
+  __u16 path_size;
+  __u16 reserved[3];
+};
+IDTRAIL_ASSERT_SIZE(struct unix_payload, 64);
 
 #endif /* IDTRAIL_EVENTS_H */

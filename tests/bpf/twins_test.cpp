@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/bpf/act.h"
@@ -29,6 +30,12 @@ int connect_refused() {
   return connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == -1 ? 0 : 1;
 }
 
+void unix_connect_refused() {
+  sockaddr_un to{.sun_family = AF_UNIX, .sun_path = "/tmp/bpf-tests-nobody"};
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof(to));
+}
+
 TEST_P(TwinTest, SeesWhatItsTwinSees) {
   SensorOptions options;
   options.only = {GetParam().probe};
@@ -49,6 +56,7 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     connect(client, to.get(), to.size);
     if (accept(listener.socket(), nullptr, nullptr) < 0) return 1;
+    unix_connect_refused();
     return connect_refused();
   });
   const auto kind = static_cast<event_kind>(sensor->probes()[0].kind);
@@ -84,6 +92,7 @@ const Twin kTwins[] = {
     {"connect_kprobe", "connect", {"connect/fexit"}, "kprobe/security_socket_connect"},
     {"listen_kprobe", "listen", {"listen/fexit2", "listen/fexit"}, "kprobe/inet_csk_listen_start"},
     {"accept_kretprobe", "accept", {"accept/fexit"}, "kretprobe/inet_csk_accept"},
+    {"unix_kprobe", "unix", {"unix/fexit"}, "kprobe/security_socket_connect"},
 };
 INSTANTIATE_TEST_SUITE_P(Twins, TwinTest, testing::ValuesIn(kTwins),
                          [](const auto& row) { return std::string(row.param.name); });

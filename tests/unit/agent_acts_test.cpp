@@ -42,6 +42,7 @@ TEST(Acts, AreCountedUnderTheirIdentityAndRaiseNothing) {
   const std::pair<std::string, Bytes> acts[] = {
       {"listen", testing::listen_record(app, testing::kNodeJs, 8080)},
       {"accept", testing::accept_record(app, testing::kNodeJs, 8080)},
+      {"unix", testing::unix_record(app, testing::kNodeJs, "/run/docker.sock", "")},
   };
   for (const auto& [event_class, record] : acts) {
     Pod pod;

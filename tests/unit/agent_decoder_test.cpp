@@ -24,7 +24,8 @@ std::vector<Bytes> one_of_each() {
                                      {.inode = 1, .device = 2, .generation = 0}, "token"),
           testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443),
           testing::listen_record(act, {.path = "/bin/nc"}, 8080),
-          testing::accept_record(act, {.path = "/bin/nc"}, 8080)};
+          testing::accept_record(act, {.path = "/bin/nc"}, 8080),
+          testing::unix_record(act, {.path = "/bin/nc"}, "docker.sock", "/run/docker.sock")};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
@@ -93,6 +94,28 @@ TEST(Decoder, ReadsBothEndsOfWhatWasAccepted) {
   EXPECT_EQ(accept.local_port, 8080U);
   EXPECT_EQ(accept.peer_port, 40312U);
   EXPECT_EQ(accept.peer[0], 10U);
+}
+
+TEST(Decoder, ReadsTheNamesOfAUnixSocket) {
+  Event event;
+  const std::string asked("docker.sock\0rest", 16);
+  const Bytes bound = testing::unix_record({}, {.path = "/bin/nc"}, asked, "/run/docker.sock");
+  ASSERT_EQ(decode_record(bound, event), Refusal::kNone);
+  EXPECT_EQ(std::get<UnixConnect>(event.body).name, "docker.sock");
+  EXPECT_EQ(std::get<UnixConnect>(event.body).path, "/run/docker.sock");
+  EXPECT_EQ(std::get<UnixConnect>(event.body).type, 1U);
+
+  const std::string abstract("\0a\0b", 4);
+  const Bytes nameless = testing::unix_record({}, {.path = "/bin/nc"}, abstract, "");
+  ASSERT_EQ(decode_record(nameless, event), Refusal::kNone);
+  EXPECT_EQ(std::get<UnixConnect>(event.body).name, abstract);
+  EXPECT_EQ(std::get<UnixConnect>(event.body).path, "");
+}
+
+TEST(Decoder, RefusesAUnixNameThatIsLongerThanAnAddress) {
+  Event event;
+  const Bytes record = testing::unix_record({}, {.path = "/bin/nc"}, std::string(109, 'n'), "");
+  EXPECT_EQ(decode_record(record, event), Refusal::kTail);
 }
 
 TEST(Decoder, RefusesAnAddressOfNoInternetFamily) {
@@ -165,6 +188,14 @@ TEST(RedactRecord, MasksSecretsInArgumentsAndKeepsTheRecordWhole) {
   EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
   Event event;
   EXPECT_EQ(decode_record(record, event), Refusal::kNone);
+}
+
+TEST(RedactRecord, MasksSecretsInSocketNames) {
+  Redactor redactor;
+  const std::string name = "/tmp/password=hunter2hunter2";
+  Bytes record = testing::unix_record({}, {.path = "/bin/nc"}, name, name);
+  EXPECT_GT(redact_record(record, redactor), 0U);
+  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
 }
 
 TEST(RedactRecord, BlanksTheTextOfARecordThatIsRefusedAndKeepsItRefused) {

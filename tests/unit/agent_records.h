@@ -167,4 +167,18 @@ inline Bytes accept_record(const Act& act, const Program& program, std::uint16_t
   return record(act, EVENT_accept, payload);
 }
 
+inline Bytes unix_record(const Act& act, const Program& program, std::string_view name,
+                         std::string_view path) {
+  unix_payload payload{};
+  payload.exe = exe_of(program);
+  payload.type = 1;
+  payload.name_size = static_cast<std::uint16_t>(name.size());
+  Bytes tail;
+  const auto bytes = std::as_bytes(std::span(name));
+  tail.insert(tail.end(), bytes.begin(), bytes.end());
+  if (!path.empty()) put_text(tail, path);
+  payload.path_size = static_cast<std::uint16_t>(tail.size() - name.size());
+  return record(act, EVENT_unix, payload, tail);
+}
+
 }  // namespace idtrail::testing
