@@ -23,6 +23,7 @@ static_assert(std::has_unique_object_representations_v<credential_payload>);
 static_assert(std::has_unique_object_representations_v<connect_payload>);
 static_assert(std::has_unique_object_representations_v<socket_payload>);
 static_assert(std::has_unique_object_representations_v<unix_payload>);
+static_assert(std::has_unique_object_representations_v<flow_payload>);
 
 using Bytes = std::span<const std::byte>;
 
@@ -208,6 +209,27 @@ Refusal decode_unix(Bytes rest, Event& event) {
   return good ? Refusal::kNone : Refusal::kTail;
 }
 
+Refusal decode_flow(Bytes rest, Event& event) {
+  const auto payload = take<flow_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (!rest.empty()) return Refusal::kSize;
+  if (!is_inet(payload->family) || payload->duration_ns > INT64_MAX) return Refusal::kValue;
+  auto& body = event.body.emplace<Flow>();
+  body.exe = file_of(payload->exe);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.flags = payload->flags;
+  body.bytes_sent = payload->bytes_sent;
+  body.bytes_received = payload->bytes_received;
+  body.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(payload->duration_ns));
+  std::memcpy(body.peer.data(), payload->peer, sizeof(payload->peer));
+  std::memcpy(body.local.data(), payload->local, sizeof(payload->local));
+  body.peer_port = payload->peer_port;
+  body.local_port = payload->local_port;
+  body.family = payload->family;
+  body.protocol = payload->protocol;
+  return Refusal::kNone;
+}
+
 Counter counter_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::kKind:
@@ -258,6 +280,8 @@ Refusal decode_record(Bytes record, Event& event) {
       return decode_socket<Accept>(rest, event);
     case EVENT_unix:
       return decode_unix(rest, event);
+    case EVENT_flow:
+      return decode_flow(rest, event);
     default:
       return Refusal::kKind;
   }

@@ -29,6 +29,7 @@ void blank_texts(std::span<std::byte> record, std::uint16_t kind) {
   if (kind == EVENT_connect) keep += sizeof(connect_payload);
   if (kind == EVENT_listen || kind == EVENT_accept) keep += sizeof(socket_payload);
   if (kind == EVENT_unix) keep += sizeof(unix_payload);
+  if (kind == EVENT_flow) keep += sizeof(flow_payload);
   if (record.size() > keep) std::ranges::fill(record.subspan(keep), kBlank);
 }
 

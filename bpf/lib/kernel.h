@@ -31,9 +31,12 @@
 #define FMODE_READ 0x1
 #define OVERLAYFS_MAGIC 0x794c7630
 #define SB_KERNMOUNT (1UL << 22)
+#define SOCK_DONE 1 /* of enum sock_flags: the peer has sent its last */
 #define SIGNAL_GROUP_EXIT 0x4
 #define S_IFMT 00170000
 #define S_IFREG 0100000
+#define TCP_CLOSE 7
+#define TCP_SYN_SENT 2
 #define TMPFS_MAGIC 0x01021994
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -185,12 +188,20 @@ struct sock_common {
 	__u16 skc_num;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	__u8 skc_state;
+	unsigned long skc_flags;
 };
 
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
 	__u32 sk_max_ack_backlog;
+};
+
+struct tcp_sock {
+	__u64 bytes_received;
+	__u64 bytes_sent;
+	__u64 bytes_retrans;
 };
 
 struct inet_sock {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string_view>
@@ -120,8 +121,24 @@ struct UnixConnect {
   std::string_view path;    // where the peer is bound; empty where abstract or not reached
 };
 
+/// A connection that has ended. The event's process is the one that opened it.
+struct Flow {
+  FileId exe;
+  ProcessKey parent;
+  std::uint32_t flags = 0;  // enum flow_flag
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::chrono::nanoseconds duration{};
+  std::array<std::uint8_t, 16> peer{};  // as in Connect
+  std::array<std::uint8_t, 16> local{};
+  std::uint16_t peer_port = 0;
+  std::uint16_t local_port = 0;
+  std::uint16_t family = 0;
+  std::uint16_t protocol = 0;
+};
+
 using EventBody = std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead,
-                               Connect, Listen, Accept, UnixConnect>;
+                               Connect, Listen, Accept, UnixConnect, Flow>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

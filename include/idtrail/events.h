@@ -34,8 +34,9 @@ enum event_kind {
 #undef PROBE
 };
 
-#define EVENT_KINDS 32 /* one more than the largest kind, rounded up: the size of per-kind arrays \
-                        */
+#define EVENT_KINDS                                                             \
+  32 /* one more than the largest kind, rounded up: the size of per-kind arrays \
+      */
 
 /* Limits of the tails, in bytes, NUL included; powers of two where the verifier needs a mask. */
 #define EVENT_PATH_MAX 1024 /* a resolved path, cut at the front: the end tells more */
@@ -219,5 +220,29 @@ struct unix_payload {
   __u16 reserved[3];
 };
 IDTRAIL_ASSERT_SIZE(struct unix_payload, 64);
+
+enum flow_flag {
+  FLOW_ACCEPTED = 1 << 0, /* the header's process took the connection; else it made it */
+};
+
+/* header is the process that opened the connection, which may have ended since; boot_ns is the
+ * connection's end. Payload bytes: what was sent again and what only opens and closes does not
+ * count. */
+struct flow_payload {
+  struct file_id exe; /* of the opener, when it opened */
+  __u64 parent_start_boot_ns;
+  __u32 parent_tgid;
+  __u32 flags; /* enum flow_flag */
+  __u64 bytes_sent;
+  __u64 bytes_received;
+  __u64 duration_ns; /* since it was asked for or taken */
+  __u8 local[16];    /* as in connect_payload */
+  __u8 peer[16];
+  __u16 local_port;
+  __u16 peer_port;
+  __u16 family;   /* AF_INET or AF_INET6 */
+  __u16 protocol; /* IPPROTO_TCP */
+};
+IDTRAIL_ASSERT_SIZE(struct flow_payload, 96);
 
 #endif /* IDTRAIL_EVENTS_H */

@@ -92,6 +92,10 @@ const Twin kTwins[] = {
     {"connect_kprobe", "connect", {"connect/fexit"}, "kprobe/security_socket_connect"},
     {"listen_kprobe", "listen", {"listen/fexit2", "listen/fexit"}, "kprobe/inet_csk_listen_start"},
     {"accept_kretprobe", "accept", {"accept/fexit"}, "kretprobe/inet_csk_accept"},
+    {"flow_kretprobe",
+     "flow",
+     {"flow/fexit"},
+     "tp_btf/inet_sock_set_state + kretprobe/inet_csk_accept"},
     {"unix_kprobe", "unix", {"unix/fexit"}, "kprobe/security_socket_connect"},
 };
 INSTANTIATE_TEST_SUITE_P(Twins, TwinTest, testing::ValuesIn(kTwins),

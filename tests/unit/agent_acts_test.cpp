@@ -43,6 +43,7 @@ TEST(Acts, AreCountedUnderTheirIdentityAndRaiseNothing) {
       {"listen", testing::listen_record(app, testing::kNodeJs, 8080)},
       {"accept", testing::accept_record(app, testing::kNodeJs, 8080)},
       {"unix", testing::unix_record(app, testing::kNodeJs, "/run/docker.sock", "")},
+      {"flow", testing::flow_record(app, testing::kNodeJs, 10, 20)},
   };
   for (const auto& [event_class, record] : acts) {
     Pod pod;
@@ -53,6 +54,22 @@ TEST(Acts, AreCountedUnderTheirIdentityAndRaiseNothing) {
     pod.pipeline.finish();
     EXPECT_TRUE(pod.pipeline.take_findings().empty()) << event_class;
   }
+}
+
+TEST(Acts, AFlowLeavesItsOpenerTheProgramThatItRunsByNow) {
+  testing::Node node;
+  const Act app = node.start_a("/usr/bin/node");
+  const Subject& subject = node.subject(testing::flow_record(app, {.path = "/bin/sh"}, 1, 2));
+  EXPECT_EQ(subject.executable, "/usr/bin/node");
+  EXPECT_EQ(node.counters_[Counter::exec_missed], 0U);
+}
+
+TEST(Acts, AFlowOutlivesItsOpener) {
+  testing::Node node;
+  const Act app = node.start_a("/usr/bin/node");
+  node.feed(testing::exit_record(app));
+  EXPECT_EQ(node.subject(testing::flow_record(app, testing::kNodeJs, 1, 2)).executable,
+            "/usr/bin/node");
 }
 
 }  // namespace

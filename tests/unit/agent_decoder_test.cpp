@@ -25,7 +25,8 @@ std::vector<Bytes> one_of_each() {
           testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443),
           testing::listen_record(act, {.path = "/bin/nc"}, 8080),
           testing::accept_record(act, {.path = "/bin/nc"}, 8080),
-          testing::unix_record(act, {.path = "/bin/nc"}, "docker.sock", "/run/docker.sock")};
+          testing::unix_record(act, {.path = "/bin/nc"}, "docker.sock", "/run/docker.sock"),
+          testing::flow_record(act, {.path = "/bin/nc"}, 10, 20)};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
@@ -118,11 +119,31 @@ TEST(Decoder, RefusesAUnixNameThatIsLongerThanAnAddress) {
   EXPECT_EQ(decode_record(record, event), Refusal::kTail);
 }
 
+TEST(Decoder, ReadsTheBytesOfAFlow) {
+  Event event;
+  ASSERT_EQ(decode_record(testing::flow_record({}, {.path = "/bin/nc"}, 10, 20), event),
+            Refusal::kNone);
+  const auto& flow = std::get<Flow>(event.body);
+  EXPECT_EQ(flow.bytes_sent, 10U);
+  EXPECT_EQ(flow.bytes_received, 20U);
+  EXPECT_EQ(flow.duration, std::chrono::seconds(1));
+  EXPECT_EQ(flow.peer_port, 443U);
+}
+
+TEST(Decoder, RefusesAFlowLongerThanTime) {
+  Event event;
+  flow_payload payload{};
+  payload.family = 2;
+  payload.duration_ns = ~0ULL;
+  EXPECT_EQ(decode_record(testing::record({}, EVENT_flow, payload), event), Refusal::kValue);
+}
+
 TEST(Decoder, RefusesAnAddressOfNoInternetFamily) {
   Event event;
   const socket_payload payload{};
   EXPECT_EQ(decode_record(testing::record({}, EVENT_listen, payload), event), Refusal::kValue);
   EXPECT_EQ(decode_record(testing::record({}, EVENT_accept, payload), event), Refusal::kValue);
+  EXPECT_EQ(decode_record(testing::record({}, EVENT_flow, flow_payload{}), event), Refusal::kValue);
 }
 
 TEST(Decoder, RefusesEveryPrefixOfEveryRecord) {

@@ -181,4 +181,17 @@ inline Bytes unix_record(const Act& act, const Program& program, std::string_vie
   return record(act, EVENT_unix, payload, tail);
 }
 
+inline Bytes flow_record(const Act& act, const Program& program, std::uint64_t sent,
+                         std::uint64_t received) {
+  flow_payload payload{};
+  payload.exe = exe_of(program);
+  payload.family = 2;
+  payload.protocol = 6;
+  payload.bytes_sent = sent;
+  payload.bytes_received = received;
+  payload.duration_ns = kSecond;
+  payload.peer_port = 443;
+  return record(act, EVENT_flow, payload);
+}
+
 }  // namespace idtrail::testing
