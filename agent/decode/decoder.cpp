@@ -24,6 +24,7 @@ static_assert(std::has_unique_object_representations_v<connect_payload>);
 static_assert(std::has_unique_object_representations_v<socket_payload>);
 static_assert(std::has_unique_object_representations_v<unix_payload>);
 static_assert(std::has_unique_object_representations_v<flow_payload>);
+static_assert(std::has_unique_object_representations_v<write_payload>);
 
 using Bytes = std::span<const std::byte>;
 
@@ -230,6 +231,24 @@ Refusal decode_flow(Bytes rest, Event& event) {
   return Refusal::kNone;
 }
 
+Refusal decode_write(Bytes rest, Event& event) {
+  const auto payload = take<write_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (payload->path_size != rest.size()) return Refusal::kSize;
+  if (payload->op < WRITE_OPEN || payload->op > WRITE_SYMLINK) return Refusal::kValue;
+  if (payload->place < PLACE_PRELOAD || payload->place > PLACE_IMAGE) return Refusal::kValue;
+  auto& body = event.body.emplace<Write>();
+  body.exe = file_of(payload->exe);
+  body.file = file_of(payload->file);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.open_flags = payload->open_flags;
+  body.flags = payload->flags;
+  body.op = payload->op;
+  body.place = payload->place;
+  if (!take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path)) return Refusal::kTail;
+  return Refusal::kNone;
+}
+
 Counter counter_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::kKind:
@@ -282,6 +301,8 @@ Refusal decode_record(Bytes record, Event& event) {
       return decode_unix(rest, event);
     case EVENT_flow:
       return decode_flow(rest, event);
+    case EVENT_write:
+      return decode_write(rest, event);
     default:
       return Refusal::kKind;
   }

@@ -28,13 +28,16 @@
 #define EINTR 4
 #define EISCONN 106
 #define ERESTARTSYS 512
+#define FMODE_BACKING 0x2000000 /* since 6.5 */
 #define FMODE_READ 0x1
+#define FMODE_WRITE 0x2
 #define OVERLAYFS_MAGIC 0x794c7630
 #define SB_KERNMOUNT (1UL << 22)
 #define SOCK_DONE 1 /* of enum sock_flags: the peer has sent its last */
 #define SIGNAL_GROUP_EXIT 0x4
 #define S_IFMT 00170000
 #define S_IFREG 0100000
+#define S_IXUGO 00111
 #define TCP_CLOSE 7
 #define TCP_SYN_SENT 2
 #define TMPFS_MAGIC 0x01021994
@@ -69,6 +72,7 @@ struct dentry {
 	struct dentry *d_parent;
 	struct qstr d_name;
 	struct inode *d_inode;
+	struct super_block *d_sb;
 };
 
 struct vfsmount {

@@ -137,8 +137,19 @@ struct Flow {
   std::uint16_t protocol = 0;
 };
 
+struct Write {
+  FileId exe;
+  FileId file;  // zero where the name is new
+  ProcessKey parent;
+  std::uint32_t open_flags = 0;
+  std::uint32_t flags = 0;  // enum write_flag
+  std::uint16_t op = 0;     // enum write_op
+  std::uint16_t place = 0;  // enum write_place
+  std::string_view path;
+};
+
 using EventBody = std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead,
-                               Connect, Listen, Accept, UnixConnect, Flow>;
+                               Connect, Listen, Accept, UnixConnect, Flow, Write>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

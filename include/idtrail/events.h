@@ -245,4 +245,37 @@ struct flow_payload {
 };
 IDTRAIL_ASSERT_SIZE(struct flow_payload, 96);
 
+enum write_op { WRITE_OPEN = 1, WRITE_RENAME = 2, WRITE_LINK = 3, WRITE_SYMLINK = 4 };
+
+enum write_place {
+  PLACE_PRELOAD = 1,        /* /etc/ld.so.preload */
+  PLACE_CRON = 2,           /* /etc/crontab, /etc/cron.*, /var/spool/cron, /etc/crontabs */
+  PLACE_SSH_KEYS = 3,       /* authorized_keys */
+  PLACE_RUNTIME_SOCKET = 4, /* containerd.sock, docker.sock, crio.sock */
+  PLACE_VOLUME = 5,         /* a volume that was judged VOLUME_CREDENTIAL (control.h) */
+  PLACE_IMAGE = 6,          /* an executable of the image: on an overlay, not on its upper layer */
+};
+
+enum write_flag {
+  WRITE_PATH_CUT = 1 << 0, /* the path was longer than its bound */
+  WRITE_FROM = 1 << 1,     /* path and file are what is renamed or linked, not the new name */
+};
+
+/* An open for writing that every permission check before the LSM let through, or an attempt to
+ * rename, link or symlink. The names of the places are those of the last components, wherever the
+ * file system is mounted. Tail: the path below the root of the mount namespace. */
+struct write_payload {
+  struct file_id exe;
+  struct file_id file; /* zero where the name is new */
+  __u64 parent_start_boot_ns;
+  __u32 parent_tgid;
+  __u32 open_flags; /* f_flags; 0 unless opened */
+  __u32 flags;      /* enum write_flag */
+  __u16 op;         /* enum write_op */
+  __u16 place;      /* enum write_place */
+  __u16 path_size;
+  __u16 reserved[3];
+};
+IDTRAIL_ASSERT_SIZE(struct write_payload, 64);
+
 #endif /* IDTRAIL_EVENTS_H */

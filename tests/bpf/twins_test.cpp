@@ -56,6 +56,10 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     connect(client, to.get(), to.size);
     if (accept(listener.socket(), nullptr, nullptr) < 0) return 1;
+    write_file(folder / "docker.sock", "");
+    std::filesystem::rename(folder / "docker.sock", folder / "crio.sock");
+    std::filesystem::create_hard_link(folder / "crio.sock", folder / "x");
+    std::filesystem::create_symlink("x", folder / "docker.sock");
     unix_connect_refused();
     return connect_refused();
   });
@@ -73,7 +77,7 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     EXPECT_EQ(payload.flags, CONNECT_RESULT_UNKNOWN);
     EXPECT_EQ(payload.result, 0);
     EXPECT_EQ(twin.back().payload<connect_payload>().dst_port, 1U);
-  } else if (kind == EVENT_exit || kind == EVENT_accept) {
+  } else if (kind == EVENT_exit || kind == EVENT_accept || kind == EVENT_write) {
     EXPECT_EQ(twin[0].body, first[0].body);
   }
 }
@@ -96,6 +100,11 @@ const Twin kTwins[] = {
      "flow",
      {"flow/fexit"},
      "tp_btf/inet_sock_set_state + kretprobe/inet_csk_accept"},
+    {"write_kprobe",
+     "write",
+     {"write/fentry"},
+     "kprobe/security_file_open + kprobe/security_path_rename + kprobe/security_path_link + "
+     "kprobe/security_path_symlink"},
     {"unix_kprobe", "unix", {"unix/fexit"}, "kprobe/security_socket_connect"},
 };
 INSTANTIATE_TEST_SUITE_P(Twins, TwinTest, testing::ValuesIn(kTwins),

@@ -43,6 +43,7 @@ TEST(Acts, AreCountedUnderTheirIdentityAndRaiseNothing) {
       {"listen", testing::listen_record(app, testing::kNodeJs, 8080)},
       {"accept", testing::accept_record(app, testing::kNodeJs, 8080)},
       {"unix", testing::unix_record(app, testing::kNodeJs, "/run/docker.sock", "")},
+      {"write", testing::write_record(app, testing::kNodeJs, "/etc/cron.d/job")},
       {"flow", testing::flow_record(app, testing::kNodeJs, 10, 20)},
   };
   for (const auto& [event_class, record] : acts) {

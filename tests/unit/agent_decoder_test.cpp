@@ -12,6 +12,7 @@ namespace {
 
 using testing::Act;
 using testing::Bytes;
+using testing::Program;
 
 std::vector<Bytes> one_of_each() {
   const Act act{.at = 42, .cgroup = 9, .tgid = 7, .start = 3};
@@ -26,7 +27,8 @@ std::vector<Bytes> one_of_each() {
           testing::listen_record(act, {.path = "/bin/nc"}, 8080),
           testing::accept_record(act, {.path = "/bin/nc"}, 8080),
           testing::unix_record(act, {.path = "/bin/nc"}, "docker.sock", "/run/docker.sock"),
-          testing::flow_record(act, {.path = "/bin/nc"}, 10, 20)};
+          testing::flow_record(act, {.path = "/bin/nc"}, 10, 20),
+          testing::write_record(act, {.path = "/bin/sh"}, "/etc/cron.d/job")};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
@@ -130,6 +132,28 @@ TEST(Decoder, ReadsTheBytesOfAFlow) {
   EXPECT_EQ(flow.peer_port, 443U);
 }
 
+TEST(Decoder, ReadsAWriteToASensitivePlace) {
+  Event event;
+  const Program shell{.path = "/bin/sh"};
+  ASSERT_EQ(decode_record(testing::write_record({}, shell, "/etc/cron.d/job"), event),
+            Refusal::kNone);
+  const auto& write = std::get<Write>(event.body);
+  EXPECT_EQ(write.path, "/etc/cron.d/job");
+  EXPECT_EQ(write.op, WRITE_OPEN);
+  EXPECT_EQ(write.place, PLACE_CRON);
+}
+
+TEST(Decoder, RefusesAWriteOfNoKnownPlaceOrKind) {
+  Event event;
+  const Program shell{.path = "/bin/sh"};
+  for (const std::uint16_t wrong : {std::uint16_t{0}, std::uint16_t{7}}) {
+    EXPECT_EQ(decode_record(testing::write_record({}, shell, "/x", WRITE_OPEN, wrong), event),
+              Refusal::kValue);
+    EXPECT_EQ(decode_record(testing::write_record({}, shell, "/x", wrong, PLACE_CRON), event),
+              Refusal::kValue);
+  }
+}
+
 TEST(Decoder, RefusesAFlowLongerThanTime) {
   Event event;
   flow_payload payload{};
@@ -215,6 +239,14 @@ TEST(RedactRecord, MasksSecretsInSocketNames) {
   Redactor redactor;
   const std::string name = "/tmp/password=hunter2hunter2";
   Bytes record = testing::unix_record({}, {.path = "/bin/nc"}, name, name);
+  EXPECT_GT(redact_record(record, redactor), 0U);
+  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
+}
+
+TEST(RedactRecord, MasksSecretsInAWrittenPath) {
+  Redactor redactor;
+  Bytes record =
+      testing::write_record({}, {.path = "/bin/sh"}, "/etc/cron.d/password=hunter2hunter2");
   EXPECT_GT(redact_record(record, redactor), 0U);
   EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
 }

@@ -194,4 +194,16 @@ inline Bytes flow_record(const Act& act, const Program& program, std::uint64_t s
   return record(act, EVENT_flow, payload);
 }
 
+inline Bytes write_record(const Act& act, const Program& program, std::string_view path,
+                          std::uint16_t op = WRITE_OPEN, std::uint16_t place = PLACE_CRON) {
+  write_payload payload{};
+  payload.exe = exe_of(program);
+  payload.op = op;
+  payload.place = place;
+  Bytes tail;
+  put_text(tail, path);
+  payload.path_size = static_cast<std::uint16_t>(tail.size());
+  return record(act, EVENT_write, payload, tail);
+}
+
 }  // namespace idtrail::testing
