@@ -36,13 +36,15 @@ v1::BaselineDiff Coverage::baseline_diff(const Observation& seen) const {
   return baselines_.diff(seen);
 }
 
-v1::Coverage Coverage::node_wide() const {
+v1::Coverage Coverage::node_wide(bool with_idle_classes) const {
   v1::Coverage coverage;
   for (const v1::ProbeFact& probe : snapshot_.probes()) {
     if (!probe.error().empty()) coverage.add_missing(probe.name() + ": " + probe.error());
   }
   for (std::size_t kind = 0; kind < EVENT_KINDS; ++kind) {
-    if (kind_name(kind).empty()) continue;
+    const std::uint64_t seen = counters_.received[kind] + counters_.dropped[kind] +
+                               counters_.limited[kind] + counters_.discarded[kind];
+    if (kind_name(kind).empty() || (seen == 0 && !with_idle_classes)) continue;
     v1::ClassCoverage& row = *coverage.add_classes();
     row.set_event_class(std::string(kind_name(kind)));
     row.set_received(narrow(counters_.received[kind]));
@@ -55,7 +57,7 @@ v1::Coverage Coverage::node_wide() const {
 }
 
 v1::Coverage Coverage::coverage(const Observation& seen) const {
-  v1::Coverage coverage = node_wide();
+  v1::Coverage coverage = node_wide(false);
   coverage.set_complete(!seen.who.unresolved && baselines_.complete(seen.who.identity_id));
   return coverage;
 }
@@ -69,7 +71,7 @@ v1::CoverageReply Coverage::reply() const {
     view.set_error(probe.error());
   }
   v1::Coverage& coverage = *reply.mutable_coverage();
-  coverage = node_wide();
+  coverage = node_wide(true);
   std::uint64_t lost = 0;
   for (std::size_t kind = 0; kind < EVENT_KINDS; ++kind) {
     lost += counters_.dropped[kind] + counters_.limited[kind] + counters_.discarded[kind] +

@@ -22,7 +22,7 @@ class Coverage final : public FindingContext {
   [[nodiscard]] v1::CoverageReply reply() const;
 
  private:
-  [[nodiscard]] v1::Coverage node_wide() const;
+  [[nodiscard]] v1::Coverage node_wide(bool with_idle_classes) const;
 
   const v1::SnapshotFact& snapshot_;
   const Counters& counters_;

@@ -22,12 +22,18 @@ static_assert(std::has_unique_object_representations_v<exit_payload>);
 static_assert(std::has_unique_object_representations_v<credential_payload>);
 static_assert(std::has_unique_object_representations_v<connect_payload>);
 static_assert(std::has_unique_object_representations_v<privilege_payload>);
+static_assert(std::has_unique_object_representations_v<socket_payload>);
+static_assert(std::has_unique_object_representations_v<unix_payload>);
+static_assert(std::has_unique_object_representations_v<flow_payload>);
+static_assert(std::has_unique_object_representations_v<write_payload>);
 
 using Bytes = std::span<const std::byte>;
 
 constexpr std::uint16_t kFamilyInet = 2;    // AF_INET, part of the kernel's ABI
 constexpr std::uint16_t kFamilyInet6 = 10;  // AF_INET6
 constexpr std::int32_t kErrnoMax = 4095;    // the largest that a kernel pointer can hold
+
+bool is_inet(std::uint16_t family) { return family == kFamilyInet || family == kFamilyInet6; }
 
 FileId file_of(const file_id& file) {
   return {.inode = file.inode, .device = file.device, .generation = file.generation};
@@ -150,7 +156,7 @@ Refusal decode_connect(Bytes rest, Event& event) {
   const auto payload = take<connect_payload>(rest);
   if (!payload) return Refusal::kTruncated;
   if (!rest.empty()) return Refusal::kSize;
-  if (payload->family != kFamilyInet && payload->family != kFamilyInet6) return Refusal::kValue;
+  if (!is_inet(payload->family)) return Refusal::kValue;
   auto& body = event.body.emplace<Connect>();
   body.exe = file_of(payload->exe);
   body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
@@ -213,6 +219,86 @@ Refusal decode_privilege(Bytes record, Bytes rest, Event& event) {
   return good ? Refusal::kNone : Refusal::kTail;
 }
 
+template <typename Body>
+Refusal decode_socket(Bytes rest, Event& event) {
+  const auto payload = take<socket_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (!rest.empty()) return Refusal::kSize;
+  if (!is_inet(payload->family)) return Refusal::kValue;
+  auto& body = event.body.emplace<Body>();
+  body.exe = file_of(payload->exe);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.result = payload->result;
+  body.flags = payload->flags;
+  std::memcpy(body.local.data(), payload->local, sizeof(payload->local));
+  body.local_port = payload->local_port;
+  body.family = payload->family;
+  body.protocol = payload->protocol;
+  if constexpr (std::is_same_v<Body, Listen>) {
+    body.backlog = payload->backlog;
+  } else {
+    std::memcpy(body.peer.data(), payload->peer, sizeof(payload->peer));
+    body.peer_port = payload->peer_port;
+  }
+  return Refusal::kNone;
+}
+
+Refusal decode_unix(Bytes rest, Event& event) {
+  const auto payload = take<unix_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (std::size_t{payload->name_size} + payload->path_size != rest.size()) return Refusal::kSize;
+  auto& body = event.body.emplace<UnixConnect>();
+  body.exe = file_of(payload->exe);
+  body.file = file_of(payload->file);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.result = payload->result;
+  body.flags = payload->flags;
+  body.type = payload->type;
+  const bool good = take_bytes(rest, payload->name_size, EVENT_SUN_MAX, body.name) &&
+                    take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path);
+  if (!body.name.starts_with('\0')) body.name = body.name.substr(0, body.name.find('\0'));
+  return good ? Refusal::kNone : Refusal::kTail;
+}
+
+Refusal decode_flow(Bytes rest, Event& event) {
+  const auto payload = take<flow_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (!rest.empty()) return Refusal::kSize;
+  if (!is_inet(payload->family) || payload->duration_ns > INT64_MAX) return Refusal::kValue;
+  auto& body = event.body.emplace<Flow>();
+  body.exe = file_of(payload->exe);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.flags = payload->flags;
+  body.bytes_sent = payload->bytes_sent;
+  body.bytes_received = payload->bytes_received;
+  body.duration = std::chrono::nanoseconds(static_cast<std::int64_t>(payload->duration_ns));
+  std::memcpy(body.peer.data(), payload->peer, sizeof(payload->peer));
+  std::memcpy(body.local.data(), payload->local, sizeof(payload->local));
+  body.peer_port = payload->peer_port;
+  body.local_port = payload->local_port;
+  body.family = payload->family;
+  body.protocol = payload->protocol;
+  return Refusal::kNone;
+}
+
+Refusal decode_write(Bytes rest, Event& event) {
+  const auto payload = take<write_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (payload->path_size != rest.size()) return Refusal::kSize;
+  if (payload->op < WRITE_OPEN || payload->op > WRITE_SYMLINK) return Refusal::kValue;
+  if (payload->place < PLACE_PRELOAD || payload->place > PLACE_IMAGE) return Refusal::kValue;
+  auto& body = event.body.emplace<Write>();
+  body.exe = file_of(payload->exe);
+  body.file = file_of(payload->file);
+  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  body.open_flags = payload->open_flags;
+  body.flags = payload->flags;
+  body.op = payload->op;
+  body.place = payload->place;
+  if (!take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path)) return Refusal::kTail;
+  return Refusal::kNone;
+}
+
 Counter counter_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::kKind:
@@ -260,6 +346,16 @@ Refusal decode_record(Bytes record, Event& event) {
       return decode_credential(record, rest, event);
     case EVENT_connect:
       return decode_connect(rest, event);
+    case EVENT_listen:
+      return decode_socket<Listen>(rest, event);
+    case EVENT_accept:
+      return decode_socket<Accept>(rest, event);
+    case EVENT_unix:
+      return decode_unix(rest, event);
+    case EVENT_flow:
+      return decode_flow(rest, event);
+    case EVENT_write:
+      return decode_write(rest, event);
     default:
       if (is_privilege(header->kind)) return decode_privilege(record, rest, event);
       return Refusal::kKind;

@@ -28,6 +28,10 @@ void blank_texts(std::span<std::byte> record, std::uint16_t kind) {
   if (kind == EVENT_credential) keep += offsetof(credential_payload, name);
   if (kind == EVENT_connect) keep += sizeof(connect_payload);
   if (is_privilege(kind)) keep += offsetof(privilege_payload, name);
+  if (kind == EVENT_listen || kind == EVENT_accept) keep += sizeof(socket_payload);
+  if (kind == EVENT_unix) keep += sizeof(unix_payload);
+  if (kind == EVENT_flow) keep += sizeof(flow_payload);
+  if (kind == EVENT_write) keep += sizeof(write_payload);
   if (record.size() > keep) std::ranges::fill(record.subspan(keep), kBlank);
 }
 
@@ -51,6 +55,13 @@ std::size_t redact_record(std::span<std::byte> record, Redactor& redactor) {
   }
   if (const auto* use = std::get_if<PrivilegeUse>(&event.body)) {
     return redact_view(record, use->name, redactor);
+  }
+  if (const auto* connect = std::get_if<UnixConnect>(&event.body)) {
+    const std::size_t masked = redact_view(record, connect->name, redactor);
+    return masked + redact_view(record, connect->path, redactor);
+  }
+  if (const auto* write = std::get_if<Write>(&event.body)) {
+    return redact_view(record, write->path, redactor);
   }
   return 0;
 }

@@ -19,14 +19,15 @@ Resolver::Resolver(const NodeSettings& settings, std::vector<std::string> creden
       scoped_(!settings.scope_cgroup.empty()) {}
 
 std::optional<Actor> Resolver::apply(const Event& event, BootTime now) {
-  if (const auto* one = std::get_if<Connect>(&event.body)) {
-    return act(event, one->exe, one->parent, now);
-  }
+  if (const auto* one = std::get_if<Connect>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<CredentialRead>(&event.body)) return read(event, *one, now);
   if (const auto* one = std::get_if<Exec>(&event.body)) return exec(event, *one, now);
-  if (const auto* one = std::get_if<PrivilegeUse>(&event.body)) {
-    return act(event, one->exe, one->parent, now);
-  }
+  if (const auto* one = std::get_if<Listen>(&event.body)) return act(event, *one, now);
+  if (const auto* one = std::get_if<Accept>(&event.body)) return act(event, *one, now);
+  if (const auto* one = std::get_if<UnixConnect>(&event.body)) return act(event, *one, now);
+  if (const auto* one = std::get_if<Write>(&event.body)) return act(event, *one, now);
+  if (const auto* one = std::get_if<Flow>(&event.body)) return flow(event, *one, now);
+  if (const auto* one = std::get_if<PrivilegeUse>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<Fork>(&event.body)) {
     fork(event, *one);
   } else if (std::holds_alternative<Exit>(event.body)) {
@@ -76,16 +77,29 @@ std::optional<Actor> Resolver::exec(const Event& event, const Exec& exec, BootTi
   return actor_of(process, *node.place, event.cgroup, now);
 }
 
-std::optional<Actor> Resolver::act(const Event& event, const FileId& exe, const ProcessKey& parent,
-                                   BootTime now) {
+template <typename Body>
+std::optional<Actor> Resolver::act(const Event& event, const Body& body, BootTime now) {
   const Cgroups::Node node = cgroups_.find(event.cgroup);
   if (!node.in_scope) {
     counters_.add(Counter::out_of_scope);
     return std::nullopt;
   }
   // The kernel does not say here where the process stands: believe what its exec said.
-  const Process& process = processes_.acting(event, exe, parent, /*host_mntns=*/true, *node.place);
+  const Process& process =
+      processes_.acting(event, body.exe, body.parent, /*host_mntns=*/true, *node.place);
   return actor_of(process, *node.place, event.cgroup, now);
+}
+
+// The opener may have run another program since: it is looked up, and not changed by the old one.
+std::optional<Actor> Resolver::flow(const Event& event, const Flow& flow, BootTime now) {
+  const Process* opener = processes_.find(event.process);
+  if (opener == nullptr) return act(event, flow, now);
+  const Cgroups::Node node = cgroups_.find(event.cgroup);
+  if (!node.in_scope) {
+    counters_.add(Counter::out_of_scope);
+    return std::nullopt;
+  }
+  return actor_of(*opener, *node.place, event.cgroup, now);
 }
 
 bool Resolver::expected_reader(const Place& place, const Subject& subject) const {

@@ -66,8 +66,10 @@ class Resolver {
   void fork(const Event& event, const Fork& fork);
   std::optional<Actor> exec(const Event& event, const Exec& exec, BootTime now);
   std::optional<Actor> read(const Event& event, const CredentialRead& read, BootTime now);
-  std::optional<Actor> act(const Event& event, const FileId& exe, const ProcessKey& parent,
-                           BootTime now);
+  /// Of a body that says who acts by `exe` and `parent` alone.
+  template <typename Body>
+  std::optional<Actor> act(const Event& event, const Body& body, BootTime now);
+  std::optional<Actor> flow(const Event& event, const Flow& flow, BootTime now);
   Actor actor_of(const Process& process, Place& place, CgroupId cgroup, BootTime now);
   [[nodiscard]] bool expected_reader(const Place& place, const Subject& subject) const;
   Verdict conclude(const Volumes::Found& found, Actor& actor);

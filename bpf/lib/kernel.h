@@ -22,19 +22,28 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define CAP_OPT_NOAUDIT 2
+#define AF_UNIX 1
+#define EAGAIN 11
 #define EALREADY 114
 #define EINPROGRESS 115
+#define EINTR 4
 #define EISCONN 106
+#define ERESTARTSYS 512
 #define FMODE_READ 0x1
 #define LSM_SETID_FS 8
+#define FMODE_WRITE 0x2
 #define OVERLAYFS_MAGIC 0x794c7630
 #define PTRACE_MODE_ATTACH 0x2
 #define PTRACE_MODE_NOAUDIT 0x4
 #define SB_KERNMOUNT (1UL << 22)
+#define SOCK_DONE 1 /* of enum sock_flags: the peer has sent its last */
 #define SIGNAL_GROUP_EXIT 0x4
 #define TASK_COMM_LEN 16
 #define S_IFMT 00170000
 #define S_IFREG 0100000
+#define S_IXUGO 00111
+#define TCP_CLOSE 7
+#define TCP_SYN_SENT 2
 #define TMPFS_MAGIC 0x01021994
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -71,6 +80,8 @@ struct dentry {
 	struct hlist_bl_node d_hash;
 	struct dentry *d_parent;
 	struct qstr d_name;
+	struct inode *d_inode;
+	struct super_block *d_sb;
 };
 
 struct vfsmount {
@@ -78,10 +89,13 @@ struct vfsmount {
 	struct super_block *mnt_sb;
 };
 
+struct mnt_namespace;
+
 struct mount {
 	struct mount *mnt_parent;
 	struct dentry *mnt_mountpoint;
 	struct vfsmount mnt;
+	struct mnt_namespace *mnt_ns;
 };
 
 struct path {
@@ -211,15 +225,38 @@ struct sock_common {
 	__u16 skc_num;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
+	__u8 skc_state;
+	unsigned long skc_flags;
 };
 
 struct sock {
 	struct sock_common __sk_common;
 	__u16 sk_protocol;
+	__u32 sk_max_ack_backlog;
+};
+
+struct tcp_sock {
+	__u64 bytes_received;
+	__u64 bytes_sent;
+	__u64 bytes_retrans;
+};
+
+struct inet_sock {
+	__be16 inet_sport;
+};
+
+struct proto_accept_arg {
+	int err;
 };
 
 struct socket {
+	short type;
 	struct sock *sk;
+};
+
+struct unix_sock {
+	struct path path;
+	struct sock *peer;
 };
 
 #pragma clang attribute pop

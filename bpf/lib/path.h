@@ -61,13 +61,18 @@ static __always_inline enum path_step path_step(struct path_walk *walk)
 	return walk->dentry == dentry ? PATH_DONE : PATH_GO_ON;
 }
 
-static __always_inline void path_start(struct path_walk *walk, const struct path *from)
+static __always_inline void path_start_at(struct path_walk *walk, const struct vfsmount *mnt,
+					  const struct dentry *dentry)
 {
-	walk->dentry = BPF_CORE_READ(from, dentry);
-	walk->mount = (const void *)BPF_CORE_READ(from, mnt) -
-		      bpf_core_field_offset(struct mount, mnt);
+	walk->dentry = dentry;
+	walk->mount = (const void *)mnt - bpf_core_field_offset(struct mount, mnt);
 	walk->begin = EVENT_PATH_MAX - 1;
 	walk->text[EVENT_PATH_MAX - 1] = '\0';
+}
+
+static __always_inline void path_start(struct path_walk *walk, const struct path *from)
+{
+	path_start_at(walk, BPF_CORE_READ(from, mnt), BPF_CORE_READ(from, dentry));
 }
 
 /* False if the path was cut, at the front: too long or too deep. */

@@ -29,6 +29,7 @@ static __always_inline bool is_urgent(__u32 kind)
 	case EVENT_module:
 	case EVENT_memfd:
 	case EVENT_io_uring:
+	case EVENT_write:
 		return true;
 	default:
 		return false;
@@ -56,15 +57,18 @@ struct arrival {
 	__u16 flags; /* enum event_flag */
 };
 
+static __always_inline struct arrival event_arrive_in(__u64 cgroup_id)
+{
+	return (struct arrival){
+		.row = row_of(cgroup_id),
+		.now = bpf_ktime_get_boot_ns(),
+		.cgroup_id = cgroup_id,
+	};
+}
+
 static __always_inline struct arrival event_arrive(const struct task_struct *task)
 {
-	struct arrival arrival = {
-		.now = bpf_ktime_get_boot_ns(),
-		.cgroup_id = cgroup_id(task),
-	};
-
-	arrival.row = row_of(arrival.cgroup_id);
-	return arrival;
+	return event_arrive_in(cgroup_id(task));
 }
 
 /* True if the behaviour is known, and counted. */

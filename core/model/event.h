@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string_view>
@@ -99,8 +100,71 @@ struct PrivilegeUse {
   std::string_view name;
 };
 
+struct Listen {
+  FileId exe;
+  ProcessKey parent;
+  std::int32_t result = 0;               // 0 or a negative errno
+  std::uint32_t flags = 0;               // enum socket_flag
+  std::array<std::uint8_t, 16> local{};  // as in Connect
+  std::uint16_t local_port = 0;
+  std::uint16_t family = 0;
+  std::uint16_t protocol = 0;
+  std::uint32_t backlog = 0;
+};
+
+struct Accept {
+  FileId exe;
+  ProcessKey parent;
+  std::int32_t result = 0;              // 0 or a negative errno
+  std::uint32_t flags = 0;              // enum socket_flag
+  std::array<std::uint8_t, 16> peer{};  // as in Connect; zero after a failure
+  std::array<std::uint8_t, 16> local{};
+  std::uint16_t peer_port = 0;
+  std::uint16_t local_port = 0;
+  std::uint16_t family = 0;
+  std::uint16_t protocol = 0;
+};
+
+struct UnixConnect {
+  FileId exe;
+  FileId file;  // of the peer's socket; zero where it has none
+  ProcessKey parent;
+  std::int32_t result = 0;  // 0 or a negative errno
+  std::uint32_t flags = 0;  // enum unix_flag
+  std::uint16_t type = 0;   // SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
+  std::string_view name;    // as it was asked for; an abstract one begins with NUL
+  std::string_view path;    // where the peer is bound; empty where abstract or not reached
+};
+
+/// A connection that has ended. The event's process is the one that opened it.
+struct Flow {
+  FileId exe;
+  ProcessKey parent;
+  std::uint32_t flags = 0;  // enum flow_flag
+  std::uint64_t bytes_sent = 0;
+  std::uint64_t bytes_received = 0;
+  std::chrono::nanoseconds duration{};
+  std::array<std::uint8_t, 16> peer{};  // as in Connect
+  std::array<std::uint8_t, 16> local{};
+  std::uint16_t peer_port = 0;
+  std::uint16_t local_port = 0;
+  std::uint16_t family = 0;
+  std::uint16_t protocol = 0;
+};
+
+struct Write {
+  FileId exe;
+  FileId file;  // zero where the name is new
+  ProcessKey parent;
+  std::uint32_t open_flags = 0;
+  std::uint32_t flags = 0;  // enum write_flag
+  std::uint16_t op = 0;     // enum write_op
+  std::uint16_t place = 0;  // enum write_place
+  std::string_view path;
+};
+
 using EventBody = std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead,
-                               Connect, PrivilegeUse>;
+                               Connect, PrivilegeUse, Listen, Accept, UnixConnect, Flow, Write>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

@@ -40,6 +40,7 @@ enum event_kind {
 #define EVENT_PATH_MAX 1024 /* a resolved path, cut at the front: the end tells more */
 #define EVENT_NAME_MAX 64 /* one path component */
 #define EVENT_ARGS_MAX 2048 /* the argument block as it lies in memory, NUL between arguments */
+#define EVENT_SUN_MAX 108 /* the name in a sockaddr_un; no NUL is included, and none is needed */
 #define EVENT_RECORD_MAX 8192 /* no record is larger */
 
 enum event_flag {
@@ -236,5 +237,106 @@ enum memfd_op { MEMFD_CREATE = 1 };
 /* EVENT_io_uring. args: submission and completion entries, those asked for where it failed;
  * flags: IORING_SETUP_*. */
 enum io_uring_use { IO_URING_SETUP = 1 };
+
+enum socket_flag {
+	SOCKET_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
+};
+
+/* Of listen and accept. Addresses and ports as in connect_payload. There is a peer only after an
+ * accept that succeeded; where it failed, local is the listener's. */
+struct socket_payload {
+	struct file_id exe;
+	__u64 parent_start_boot_ns;
+	__u32 parent_tgid;
+	__s32 result; /* 0, or a negative errno */
+	__u8 local[16];
+	__u8 peer[16];
+	__u16 local_port;
+	__u16 peer_port;
+	__u16 family; /* AF_INET or AF_INET6 */
+	__u16 protocol; /* IPPROTO_TCP */
+	__u32 backlog; /* of listen, as the kernel limited it */
+	__u32 flags; /* enum socket_flag */
+};
+IDTRAIL_ASSERT_SIZE(struct socket_payload, 80);
+
+enum unix_flag {
+	UNIX_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
+	UNIX_PATH_CUT = 1 << 1, /* the path was longer than its bound */
+};
+
+/* Tail, in this order: the name as it was asked for, name_size bytes as they lay in memory (an
+ * abstract name begins with NUL, any other ends at its first); the path where the peer is bound,
+ * below the root of the peer's mount namespace, 0 bytes where it is abstract or was not reached. */
+struct unix_payload {
+	struct file_id exe;
+	struct file_id file; /* of the peer's socket; zero where there is no path */
+	__u64 parent_start_boot_ns;
+	__u32 parent_tgid;
+	__s32 result; /* 0, or a negative errno */
+	__u32 flags; /* enum unix_flag */
+	__u16 type; /* SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET */
+	__u16 name_size;
+	__u16 path_size;
+	__u16 reserved[3];
+};
+IDTRAIL_ASSERT_SIZE(struct unix_payload, 64);
+
+enum flow_flag {
+	FLOW_ACCEPTED = 1 << 0, /* the header's process took the connection; else it made it */
+};
+
+/* header is the process that opened the connection, which may have ended since; boot_ns is the
+ * connection's end. Payload bytes: what was sent again and what only opens and closes does not
+ * count. */
+struct flow_payload {
+	struct file_id exe; /* of the opener, when it opened */
+	__u64 parent_start_boot_ns;
+	__u32 parent_tgid;
+	__u32 flags; /* enum flow_flag */
+	__u64 bytes_sent;
+	__u64 bytes_received;
+	__u64 duration_ns; /* since it was asked for or taken */
+	__u8 local[16]; /* as in connect_payload */
+	__u8 peer[16];
+	__u16 local_port;
+	__u16 peer_port;
+	__u16 family; /* AF_INET or AF_INET6 */
+	__u16 protocol; /* IPPROTO_TCP */
+};
+IDTRAIL_ASSERT_SIZE(struct flow_payload, 96);
+
+enum write_op { WRITE_OPEN = 1, WRITE_RENAME = 2, WRITE_LINK = 3, WRITE_SYMLINK = 4 };
+
+enum write_place {
+	PLACE_PRELOAD = 1, /* /etc/ld.so.preload */
+	PLACE_CRON = 2, /* /etc/crontab, /etc/cron.*, /var/spool/cron, /etc/crontabs */
+	PLACE_SSH_KEYS = 3, /* authorized_keys */
+	PLACE_RUNTIME_SOCKET = 4, /* containerd.sock, docker.sock, crio.sock */
+	PLACE_VOLUME = 5, /* a volume that was judged VOLUME_CREDENTIAL (control.h) */
+	PLACE_IMAGE = 6, /* an executable of the image: on an overlay, not on its upper layer */
+};
+
+enum write_flag {
+	WRITE_PATH_CUT = 1 << 0, /* the path was longer than its bound */
+	WRITE_FROM = 1 << 1, /* path and file are what is renamed or linked, not the new name */
+};
+
+/* An open for writing that every permission check before the LSM let through, or an attempt to
+ * rename, link or symlink. The names of the places are those of the last components, wherever the
+ * file system is mounted. Tail: the path below the root of the mount namespace. */
+struct write_payload {
+	struct file_id exe;
+	struct file_id file; /* zero where the name is new */
+	__u64 parent_start_boot_ns;
+	__u32 parent_tgid;
+	__u32 open_flags; /* f_flags; 0 unless opened */
+	__u32 flags; /* enum write_flag */
+	__u16 op; /* enum write_op */
+	__u16 place; /* enum write_place */
+	__u16 path_size;
+	__u16 reserved[3];
+};
+IDTRAIL_ASSERT_SIZE(struct write_payload, 64);
 
 #endif /* IDTRAIL_EVENTS_H */

@@ -2,13 +2,12 @@
 // Twins are held to the same triggers as the hooks that they stand in for.
 #include <fstream>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "tests/bpf/act.h"
+#include "tests/bpf/inet.h"
 
 namespace idtrail::test {
 namespace {
@@ -31,6 +30,12 @@ int connect_refused() {
   return connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof(to)) == -1 ? 0 : 1;
 }
 
+void unix_connect_refused() {
+  sockaddr_un to{.sun_family = AF_UNIX, .sun_path = "/tmp/bpf-tests-nobody"};
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof(to));
+}
+
 TEST_P(TwinTest, SeesWhatItsTwinSees) {
   SensorOptions options;
   options.only = {GetParam().probe};
@@ -46,6 +51,16 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     Tmpfs volume(folder / "volume");
     write_file(folder / "volume/token", "secret");
     std::ifstream(folder / "volume/token").get();
+    const Listener listener("127.0.0.1", SOCK_STREAM);
+    const Address to("127.0.0.1", listener.port());
+    const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    connect(client, to.get(), to.size);
+    if (accept(listener.socket(), nullptr, nullptr) < 0) return 1;
+    write_file(folder / "docker.sock", "");
+    std::filesystem::rename(folder / "docker.sock", folder / "crio.sock");
+    std::filesystem::create_hard_link(folder / "crio.sock", folder / "x");
+    std::filesystem::create_symlink("x", folder / "docker.sock");
+    unix_connect_refused();
     return connect_refused();
   });
   const auto kind = static_cast<event_kind>(sensor->probes()[0].kind);
@@ -61,8 +76,8 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     const auto payload = twin[0].payload<connect_payload>();
     EXPECT_EQ(payload.flags, CONNECT_RESULT_UNKNOWN);
     EXPECT_EQ(payload.result, 0);
-    EXPECT_EQ(payload.dst_port, 1U);
-  } else if (kind == EVENT_exit) {
+    EXPECT_EQ(twin.back().payload<connect_payload>().dst_port, 1U);
+  } else if (kind == EVENT_exit || kind == EVENT_accept || kind == EVENT_write) {
     EXPECT_EQ(twin[0].body, first[0].body);
   }
 }
@@ -79,6 +94,18 @@ const Twin kTwins[] = {
      {"credential/fentry", "credential/lsm"},
      "kprobe/security_file_open"},
     {"connect_kprobe", "connect", {"connect/fexit"}, "kprobe/security_socket_connect"},
+    {"listen_kprobe", "listen", {"listen/fexit2", "listen/fexit"}, "kprobe/inet_csk_listen_start"},
+    {"accept_kretprobe", "accept", {"accept/fexit"}, "kretprobe/inet_csk_accept"},
+    {"flow_kretprobe",
+     "flow",
+     {"flow/fexit"},
+     "tp_btf/inet_sock_set_state + kretprobe/inet_csk_accept"},
+    {"write_kprobe",
+     "write",
+     {"write/fentry"},
+     "kprobe/security_file_open + kprobe/security_path_rename + kprobe/security_path_link + "
+     "kprobe/security_path_symlink"},
+    {"unix_kprobe", "unix", {"unix/fexit"}, "kprobe/security_socket_connect"},
 };
 INSTANTIATE_TEST_SUITE_P(Twins, TwinTest, testing::ValuesIn(kTwins),
                          [](const auto& row) { return std::string(row.param.name); });

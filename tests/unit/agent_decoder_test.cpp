@@ -12,6 +12,7 @@ namespace {
 
 using testing::Act;
 using testing::Bytes;
+using testing::Program;
 
 std::vector<Bytes> one_of_each() {
   const Act act{.at = 42, .cgroup = 9, .tgid = 7, .start = 3};
@@ -31,14 +32,20 @@ std::vector<Bytes> one_of_each() {
           testing::privilege_record(act, EVENT_bpf, "map"),
           testing::privilege_record(act, EVENT_module, "dummy"),
           testing::privilege_record(act, EVENT_memfd, "payload"),
-          testing::privilege_record(act, EVENT_io_uring)};
+          testing::privilege_record(act, EVENT_io_uring),
+          testing::listen_record(act, {.path = "/bin/nc"}, 8080),
+          testing::accept_record(act, {.path = "/bin/nc"}, 8080),
+          testing::unix_record(act, {.path = "/bin/nc"}, "docker.sock", "/run/docker.sock"),
+          testing::flow_record(act, {.path = "/bin/nc"}, 10, 20),
+          testing::write_record(act, {.path = "/bin/sh"}, "/etc/cron.d/job")};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
   Counters counters;
   Decoder decoder(counters);
-  std::uint16_t kind = 1;
   for (const Bytes& record : one_of_each()) {
+    std::uint16_t kind = 0;
+    std::memcpy(&kind, record.data() + offsetof(event_header, kind), sizeof(kind));
     const auto event = decoder.decode(record);
     ASSERT_TRUE(event) << kind;
     EXPECT_EQ(event->kind, kind);
@@ -46,7 +53,6 @@ TEST(Decoder, ReadsTheHeaderOfEveryKind) {
     EXPECT_EQ(event->cgroup, CgroupId{9});
     EXPECT_EQ(event->process, (ProcessKey{.tgid = 7, .started = boot_time(3)}));
     EXPECT_EQ(counters.received[kind], 1U);
-    ++kind;
   }
 }
 
@@ -113,6 +119,99 @@ TEST(Decoder, RefusesAPrivilegeThatTheContractDoesNotName) {
   EXPECT_EQ(refusal(kResult, -4096), Refusal::kValue);
   EXPECT_EQ(refusal(kMarks, std::uint16_t{PRIVILEGE_RESULT_UNKNOWN}), Refusal::kNone);
   EXPECT_EQ(refusal(kMarks, std::uint16_t{2}), Refusal::kValue);
+}
+
+TEST(Decoder, ReadsWhereAProcessListens) {
+  Event event;
+  ASSERT_EQ(decode_record(testing::listen_record({}, {.path = "/bin/nc"}, 8080), event),
+            Refusal::kNone);
+  const auto& listen = std::get<Listen>(event.body);
+  EXPECT_EQ(listen.local_port, 8080U);
+  EXPECT_EQ(listen.backlog, 128U);
+  EXPECT_EQ(listen.family, 2U);
+  EXPECT_EQ(listen.protocol, 6U);
+  EXPECT_NE(listen.exe.inode, 0U);
+}
+
+TEST(Decoder, ReadsBothEndsOfWhatWasAccepted) {
+  Event event;
+  ASSERT_EQ(decode_record(testing::accept_record({}, {.path = "/bin/nc"}, 8080), event),
+            Refusal::kNone);
+  const auto& accept = std::get<Accept>(event.body);
+  EXPECT_EQ(accept.local_port, 8080U);
+  EXPECT_EQ(accept.peer_port, 40312U);
+  EXPECT_EQ(accept.peer[0], 10U);
+}
+
+TEST(Decoder, ReadsTheNamesOfAUnixSocket) {
+  Event event;
+  const std::string asked("docker.sock\0rest", 16);
+  const Bytes bound = testing::unix_record({}, {.path = "/bin/nc"}, asked, "/run/docker.sock");
+  ASSERT_EQ(decode_record(bound, event), Refusal::kNone);
+  EXPECT_EQ(std::get<UnixConnect>(event.body).name, "docker.sock");
+  EXPECT_EQ(std::get<UnixConnect>(event.body).path, "/run/docker.sock");
+  EXPECT_EQ(std::get<UnixConnect>(event.body).type, 1U);
+
+  const std::string abstract("\0a\0b", 4);
+  const Bytes nameless = testing::unix_record({}, {.path = "/bin/nc"}, abstract, "");
+  ASSERT_EQ(decode_record(nameless, event), Refusal::kNone);
+  EXPECT_EQ(std::get<UnixConnect>(event.body).name, abstract);
+  EXPECT_EQ(std::get<UnixConnect>(event.body).path, "");
+}
+
+TEST(Decoder, RefusesAUnixNameThatIsLongerThanAnAddress) {
+  Event event;
+  const Bytes record = testing::unix_record({}, {.path = "/bin/nc"}, std::string(109, 'n'), "");
+  EXPECT_EQ(decode_record(record, event), Refusal::kTail);
+}
+
+TEST(Decoder, ReadsTheBytesOfAFlow) {
+  Event event;
+  ASSERT_EQ(decode_record(testing::flow_record({}, {.path = "/bin/nc"}, 10, 20), event),
+            Refusal::kNone);
+  const auto& flow = std::get<Flow>(event.body);
+  EXPECT_EQ(flow.bytes_sent, 10U);
+  EXPECT_EQ(flow.bytes_received, 20U);
+  EXPECT_EQ(flow.duration, std::chrono::seconds(1));
+  EXPECT_EQ(flow.peer_port, 443U);
+}
+
+TEST(Decoder, ReadsAWriteToASensitivePlace) {
+  Event event;
+  const Program shell{.path = "/bin/sh"};
+  ASSERT_EQ(decode_record(testing::write_record({}, shell, "/etc/cron.d/job"), event),
+            Refusal::kNone);
+  const auto& write = std::get<Write>(event.body);
+  EXPECT_EQ(write.path, "/etc/cron.d/job");
+  EXPECT_EQ(write.op, WRITE_OPEN);
+  EXPECT_EQ(write.place, PLACE_CRON);
+}
+
+TEST(Decoder, RefusesAWriteOfNoKnownPlaceOrKind) {
+  Event event;
+  const Program shell{.path = "/bin/sh"};
+  for (const std::uint16_t wrong : {std::uint16_t{0}, std::uint16_t{7}}) {
+    EXPECT_EQ(decode_record(testing::write_record({}, shell, "/x", WRITE_OPEN, wrong), event),
+              Refusal::kValue);
+    EXPECT_EQ(decode_record(testing::write_record({}, shell, "/x", wrong, PLACE_CRON), event),
+              Refusal::kValue);
+  }
+}
+
+TEST(Decoder, RefusesAFlowLongerThanTime) {
+  Event event;
+  flow_payload payload{};
+  payload.family = 2;
+  payload.duration_ns = ~0ULL;
+  EXPECT_EQ(decode_record(testing::record({}, EVENT_flow, payload), event), Refusal::kValue);
+}
+
+TEST(Decoder, RefusesAnAddressOfNoInternetFamily) {
+  Event event;
+  const socket_payload payload{};
+  EXPECT_EQ(decode_record(testing::record({}, EVENT_listen, payload), event), Refusal::kValue);
+  EXPECT_EQ(decode_record(testing::record({}, EVENT_accept, payload), event), Refusal::kValue);
+  EXPECT_EQ(decode_record(testing::record({}, EVENT_flow, flow_payload{}), event), Refusal::kValue);
 }
 
 TEST(Decoder, RefusesEveryPrefixOfEveryRecord) {
@@ -190,6 +289,22 @@ TEST(RedactRecord, MasksSecretsInTheNameOfAPrivilege) {
   EXPECT_EQ(text_of(record).find("AKIAIOSFODNN7"), std::string::npos);
   Event event;
   EXPECT_EQ(decode_record(record, event), Refusal::kNone);
+}
+
+TEST(RedactRecord, MasksSecretsInSocketNames) {
+  Redactor redactor;
+  const std::string name = "/tmp/password=hunter2hunter2";
+  Bytes record = testing::unix_record({}, {.path = "/bin/nc"}, name, name);
+  EXPECT_GT(redact_record(record, redactor), 0U);
+  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
+}
+
+TEST(RedactRecord, MasksSecretsInAWrittenPath) {
+  Redactor redactor;
+  Bytes record =
+      testing::write_record({}, {.path = "/bin/sh"}, "/etc/cron.d/password=hunter2hunter2");
+  EXPECT_GT(redact_record(record, redactor), 0U);
+  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
 }
 
 TEST(RedactRecord, BlanksTheTextOfARecordThatIsRefusedAndKeepsItRefused) {

@@ -160,4 +160,64 @@ inline Bytes privilege_record(const Act& act, std::uint16_t kind, std::string_vi
   return record(act, kind, payload);
 }
 
+inline Bytes listen_record(const Act& act, const Program& program, std::uint16_t port) {
+  socket_payload payload{};
+  payload.exe = exe_of(program);
+  payload.family = 2;
+  payload.protocol = 6;
+  payload.local_port = port;
+  payload.backlog = 128;
+  return record(act, EVENT_listen, payload);
+}
+
+inline Bytes accept_record(const Act& act, const Program& program, std::uint16_t port) {
+  socket_payload payload{};
+  payload.exe = exe_of(program);
+  payload.family = 2;
+  payload.protocol = 6;
+  payload.local_port = port;
+  payload.peer[0] = 10;
+  payload.peer_port = 40312;
+  return record(act, EVENT_accept, payload);
+}
+
+inline Bytes unix_record(const Act& act, const Program& program, std::string_view name,
+                         std::string_view path) {
+  unix_payload payload{};
+  payload.exe = exe_of(program);
+  payload.type = 1;
+  payload.name_size = static_cast<std::uint16_t>(name.size());
+  Bytes tail;
+  const auto bytes = std::as_bytes(std::span(name));
+  tail.insert(tail.end(), bytes.begin(), bytes.end());
+  if (!path.empty()) put_text(tail, path);
+  payload.path_size = static_cast<std::uint16_t>(tail.size() - name.size());
+  return record(act, EVENT_unix, payload, tail);
+}
+
+inline Bytes flow_record(const Act& act, const Program& program, std::uint64_t sent,
+                         std::uint64_t received) {
+  flow_payload payload{};
+  payload.exe = exe_of(program);
+  payload.family = 2;
+  payload.protocol = 6;
+  payload.bytes_sent = sent;
+  payload.bytes_received = received;
+  payload.duration_ns = kSecond;
+  payload.peer_port = 443;
+  return record(act, EVENT_flow, payload);
+}
+
+inline Bytes write_record(const Act& act, const Program& program, std::string_view path,
+                          std::uint16_t op = WRITE_OPEN, std::uint16_t place = PLACE_CRON) {
+  write_payload payload{};
+  payload.exe = exe_of(program);
+  payload.op = op;
+  payload.place = place;
+  Bytes tail;
+  put_text(tail, path);
+  payload.path_size = static_cast<std::uint16_t>(tail.size());
+  return record(act, EVENT_write, payload, tail);
+}
+
 }  // namespace idtrail::testing

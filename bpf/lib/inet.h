@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What we tell of an IPv4 or IPv6 socket. */
+#ifndef IDTRAIL_BPF_INET_H
+#define IDTRAIL_BPF_INET_H
+
+#include "bpf/lib/task.h"
+
+#include <bpf/bpf_endian.h>
+
+static __always_inline __u16 family_of(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_family);
+}
+
+static __always_inline bool is_inet(const struct sock *sk)
+{
+	__u16 family = family_of(sk);
+
+	return family == AF_INET || family == AF_INET6;
+}
+
+static __always_inline void read_local(__u8 (*address)[16], __u16 *port, const struct sock *sk)
+{
+	const struct sock_common *common = &sk->__sk_common;
+
+	if (family_of(sk) == AF_INET)
+		BPF_CORE_READ_INTO((__u32 *)address, common, skc_rcv_saddr);
+	else
+		BPF_CORE_READ_INTO(address, common, skc_v6_rcv_saddr);
+	/* Not skc_num, which is zero before the last change of state. */
+	*port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
+}
+
+static __always_inline void read_peer(__u8 (*address)[16], __u16 *port, const struct sock *sk)
+{
+	const struct sock_common *common = &sk->__sk_common;
+
+	if (family_of(sk) == AF_INET)
+		BPF_CORE_READ_INTO((__u32 *)address, common, skc_daddr);
+	else
+		BPF_CORE_READ_INTO(address, common, skc_v6_daddr);
+	*port = bpf_ntohs(BPF_CORE_READ(common, skc_dport));
+}
+
+/* All but the peer. */
+static __always_inline void fill_socket(struct socket_payload *out, const struct task_struct *task,
+					const struct sock *sk, int result, __u32 flags)
+{
+	const struct task_struct *parent = TASK_READ(task, real_parent);
+
+	*out = (struct socket_payload){
+		.exe = exe_id(task),
+		.parent_start_boot_ns = start_boot_ns(parent),
+		.parent_tgid = TASK_READ(parent, tgid),
+		.result = result,
+		.family = family_of(sk),
+		.protocol = BPF_CORE_READ(sk, sk_protocol),
+		.flags = flags,
+	};
+	read_local(&out->local, &out->local_port, sk);
+}
+
+#endif /* IDTRAIL_BPF_INET_H */

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cerrno>
+#include <thread>
+
+#include "tests/bpf/act.h"
+#include "tests/bpf/inet.h"
+
+namespace idtrail::test {
+namespace {
+
+constexpr std::size_t kAsked = 1000;
+constexpr std::size_t kAnswered = 10'000;
+
+bool send_all(int socket, std::size_t bytes) {
+  const std::string text(bytes, 'x');
+  return send(socket, text.data(), text.size(), 0) == static_cast<ssize_t>(bytes);
+}
+
+bool receive_all(int socket, std::size_t bytes) {
+  std::string text(bytes, '\0');
+  return recv(socket, text.data(), text.size(), MSG_WAITALL) == static_cast<ssize_t>(bytes);
+}
+
+std::uint16_t port_of(int socket) {
+  sockaddr_in6 own{};
+  socklen_t size = sizeof(own);
+  getsockname(socket, reinterpret_cast<sockaddr*>(&own), &size);
+  return ntohs(own.sin6_port);  // at the same place in both families
+}
+
+/// A connection with both ends in this process.
+struct Pair {
+  int client = -1;
+  int server = -1;
+
+  explicit Pair(const Listener& listener, const Address& to)
+      : client(::socket(to.family(), SOCK_STREAM, 0)) {
+    if (connect(client, to.get(), to.size) == 0)
+      server = accept(listener.socket(), nullptr, nullptr);
+  }
+  [[nodiscard]] bool talk() const {
+    return send_all(client, kAsked) && receive_all(server, kAsked) && send_all(server, kAnswered) &&
+           receive_all(client, kAnswered);
+  }
+};
+
+class FlowTest : public ProbeTest {
+ protected:
+  /// The end of a connection may come a little later than the close.
+  static Records flows(std::uint32_t tgid, std::size_t count) {
+    Records all;
+    for (int i = 0; i < 200 && all.size() < count; ++i) {
+      if (i != 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      std::ranges::copy(select(seen(), EVENT_flow, tgid), std::back_inserter(all));
+    }
+    return all;
+  }
+};
+class FlowFamilyTest : public FlowTest, public testing::WithParamInterface<const char*> {};
+
+TEST_P(FlowFamilyTest, TellsAllOfBothEnds) {
+  int ports[2];
+  ASSERT_EQ(pipe(ports), 0);
+  Acted child = in_child([&] {
+    const Listener listener(GetParam(), SOCK_STREAM);
+    const Pair pair(listener, Address(GetParam(), listener.port()));
+    if (!pair.talk()) return 1;
+    const std::uint16_t told[] = {port_of(pair.client), listener.port()};
+    if (write(ports[1], told, sizeof(told)) != sizeof(told)) return 2;
+    return close(pair.client) == 0 && close(pair.server) == 0 ? 0 : 3;
+  });
+  EXPECT_EQ(child.status, 0);
+  std::uint16_t client_and_server[2] = {};
+  EXPECT_EQ(read(ports[0], client_and_server, sizeof(client_and_server)), 4);
+  for (const int end : ports) close(end);
+
+  const Records records = flows(child.tgid, 2);
+  child.ended_ns = boot_now_ns();
+  ASSERT_EQ(records.size(), 2U);
+  for (const Record& record : records) {
+    expect_header(record, EVENT_flow, child);
+    ASSERT_EQ(record.body.size(), sizeof(flow_payload));
+    const auto payload = record.payload<flow_payload>();
+    const bool accepted = payload.flags == FLOW_ACCEPTED;
+    EXPECT_TRUE(accepted || payload.flags == 0);
+    expect_file(payload.exe, "/proc/self/exe");
+    expect_parent_is_this(payload.parent_tgid, payload.parent_start_boot_ns);
+    EXPECT_EQ(payload.bytes_sent, accepted ? kAnswered : kAsked);
+    EXPECT_EQ(payload.bytes_received, accepted ? kAsked : kAnswered);
+    EXPECT_GT(payload.duration_ns, 0U);
+    EXPECT_LT(payload.duration_ns, child.ended_ns - child.before_ns);
+    EXPECT_EQ(payload.family, Address(GetParam(), 0).family());
+    EXPECT_EQ(payload.protocol, IPPROTO_TCP);
+    EXPECT_EQ(text_of(payload.local, payload.family), GetParam());
+    EXPECT_EQ(text_of(payload.peer, payload.family), GetParam());
+    EXPECT_EQ(payload.local_port, client_and_server[accepted ? 1 : 0]);
+    EXPECT_EQ(payload.peer_port, client_and_server[accepted ? 0 : 1]);
+  }
+  EXPECT_NE(records[0].payload<flow_payload>().flags, records[1].payload<flow_payload>().flags);
+}
+
+INSTANTIATE_TEST_SUITE_P(Families, FlowFamilyTest, testing::Values("127.0.0.1", "::1"),
+                         [](const auto& row) {
+                           return std::string(row.index == 0 ? "tcp4" : "tcp6");
+                         });
+
+TEST_F(FlowTest, CountsTheBytesOfAConnectionThatIsReset) {
+  const Acted child = in_child([] {
+    const Listener listener("127.0.0.1", SOCK_STREAM);
+    const Pair pair(listener, Address("127.0.0.1", listener.port()));
+    if (!pair.talk()) return 1;
+    const linger at_once{.l_onoff = 1, .l_linger = 0};
+    setsockopt(pair.client, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+    return close(pair.client) == 0 && close(pair.server) == 0 ? 0 : 2;
+  });
+  EXPECT_EQ(child.status, 0);
+  const Records records = flows(child.tgid, 2);
+  ASSERT_EQ(records.size(), 2U);
+  for (const Record& record : records) {
+    const auto payload = record.payload<flow_payload>();
+    const bool accepted = payload.flags == FLOW_ACCEPTED;
+    EXPECT_EQ(payload.bytes_sent, accepted ? kAnswered : kAsked);
+    EXPECT_EQ(payload.bytes_received, accepted ? kAsked : kAnswered);
+  }
+}
+
+TEST_F(FlowTest, BelongsToWhoOpenedItWhoeverClosesIt) {
+  const Listener listener("127.0.0.1", SOCK_STREAM);
+  int gone[2];
+  ASSERT_EQ(pipe(gone), 0);
+  const Acted child = in_child([&] {
+    const Address to("127.0.0.1", listener.port());
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(socket, to.get(), to.size) != 0 || fork() != 0) return 0;
+    char nothing = 0;
+    close(gone[1]);
+    (void)read(gone[0], &nothing, 1);  // until the test has seen that there is no record yet
+    (void)send_all(socket, kAsked);
+    return 0;
+  });
+  EXPECT_TRUE(select(seen(), EVENT_flow, child.tgid).empty());
+  close(gone[1]);
+  const int server = accept(listener.socket(), nullptr, nullptr);
+  EXPECT_TRUE(receive_all(server, kAsked));
+  char nothing = 0;
+  EXPECT_EQ(recv(server, &nothing, 1, 0), 0);  // the last holder is gone
+  close(server);
+  close(gone[0]);
+  const Records records = flows(child.tgid, 1);
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(records[0].payload<flow_payload>().bytes_sent, kAsked);
+  EXPECT_EQ(records[0].payload<flow_payload>().flags, 0U);
+  expect_parent_is_this(records[0].payload<flow_payload>().parent_tgid,
+                        records[0].payload<flow_payload>().parent_start_boot_ns);
+}
+
+TEST_F(FlowTest, IsSilentWhereNothingWasEstablished) {
+  const Acted child = in_child([] {
+    const Address to("127.0.0.1", 1);
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    return connect(socket, to.get(), to.size) == 0 ? 0 : errno;
+  });
+  EXPECT_EQ(WEXITSTATUS(child.status), ECONNREFUSED);
+  EXPECT_TRUE(select(seen(), EVENT_flow).empty());
+}
+
+TEST_F(FlowTest, IsSilentOnTheAgentItself) {
+  const Listener listener("127.0.0.1", SOCK_STREAM);
+  const Pair pair(listener, Address("127.0.0.1", listener.port()));
+  EXPECT_TRUE(pair.talk());
+  close(pair.client);
+  close(pair.server);
+  in_child([] { return 0; });
+  EXPECT_TRUE(select(seen(), EVENT_flow).empty());
+}
+
+}  // namespace
+}  // namespace idtrail::test
