@@ -70,7 +70,7 @@ agent_up() {
 start_agent() { # start_agent ARG...: waits until it answers
   "$BIN/idtrail-agent" --config "$work/agent.yaml" "$@" >>"$work/agent.out" 2>>"$work/agent.log" &
   agent=$!
-  until_true 90 agent_up || { echo "the agent did not come up" >&2; return 1; }
+  until_true 240 agent_up || { echo "the agent did not come up" >&2; return 1; }
 }
 stop_agent() { # stop_agent SIGNAL
   [[ -n $agent ]] || return 0
