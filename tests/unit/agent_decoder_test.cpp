@@ -179,8 +179,9 @@ TEST(Decoder, ReadsTheBytesOfAFlow) {
 TEST(Decoder, ReadsAWriteToASensitivePlace) {
   Event event;
   const Program shell{.path = "/bin/sh"};
-  ASSERT_EQ(decode_record(testing::write_record({}, shell, "/etc/cron.d/job"), event),
-            Refusal::kNone);
+  const Bytes record =
+      testing::write_record({}, shell, "/etc/cron.d/job");  // what text points into
+  ASSERT_EQ(decode_record(record, event), Refusal::kNone);
   const auto& write = std::get<Write>(event.body);
   EXPECT_EQ(write.path, "/etc/cron.d/job");
   EXPECT_EQ(write.op, WRITE_OPEN);

@@ -128,7 +128,7 @@ inline Bytes credential_record(const Act& act, const Program& program, file_id f
   payload.file = file;
   payload.exe = exe_of(program);
   payload.flags = flags;
-  std::memcpy(payload.name, name.data(), std::min<std::size_t>(name.size(), EVENT_NAME_MAX - 1));
+  if (!name.empty()) name.copy(payload.name, EVENT_NAME_MAX - 1);
   std::memcpy(payload.dir, dir.data(), std::min<std::size_t>(dir.size(), EVENT_NAME_MAX - 1));
   return record(act, EVENT_credential, payload);
 }
