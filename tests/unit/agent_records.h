@@ -156,7 +156,7 @@ inline Bytes privilege_record(const Act& act, std::uint16_t kind, std::string_vi
   payload.target_tgid = 4;
   payload.args[0] = 5;
   payload.args[1] = 6;
-  std::memcpy(payload.name, name.data(), std::min<std::size_t>(name.size(), EVENT_NAME_MAX - 1));
+  if (!name.empty()) name.copy(payload.name, EVENT_NAME_MAX - 1);
   return record(act, kind, payload);
 }
 
