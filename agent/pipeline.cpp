@@ -206,21 +206,30 @@ class Pipeline::Stages {
     const bool known = novelty.known && !novelty.session && !seen.who.unresolved;
     if (seen.event.sampled && !known) counters_.add(Counter::sample_not_known);
     const bool is_read = std::holds_alternative<CredentialRead>(seen.event.body);
+    const bool alerted = seen.event.at < place.alert_until;
     if (is_read && !known) {
+      if (!alerted) forget_connects(place.serial);
       place.alert_until = seen.event.at + watch_window_;
-      if (orders_.forget_connects.size() < CacheOrders::kMax) {
-        orders_.forget_connects.push_back(place.serial);
-      } else {
-        orders_.forget_all = true;
-      }
     }
-    const std::optional<behaviour> key = known ? behaviour_of(seen.event) : std::nullopt;
-    if (!key || (!is_read && seen.event.at < place.alert_until)) return;
-    if (orders_.known.size() == CacheOrders::kMax) return;
+    if (!known || (!is_read && alerted) || orders_.known.size() == CacheOrders::kMax) return;
+    const std::optional<behaviour> key = behaviour_of(seen.event);
+    if (!key) return;
     orders_.known.push_back({.key = *key,
                              .identity_id = seen.who.identity_id,
                              .behaviour_id = novelty.behaviour,
                              .place = place.serial});
+  }
+
+  /// Those that stand, and those that were to be added. None is added while the alert lasts.
+  void forget_connects(std::uint64_t place) {
+    std::erase_if(orders_.known, [place](const KnownBehaviour& one) {
+      return one.place == place && one.key.kind == EVENT_connect;
+    });
+    if (orders_.forget_connects.size() < CacheOrders::kMax) {
+      orders_.forget_connects.push_back(place);
+    } else {
+      orders_.forget_all = true;
+    }
   }
 
   void take_harvest(const v1::HarvestFact& harvest) {

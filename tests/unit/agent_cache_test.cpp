@@ -109,6 +109,19 @@ TEST(CacheOrders, AfterANovelReadEveryConnectOfThePlaceIsLookedAt) {
   EXPECT_EQ(pod.pipeline.take_cache_orders().known.size(), 1U) << "the watch window is over";
 }
 
+TEST(CacheOrders, ANovelReadWithdrawsTheConnectsThatAreStillToBeOrdered) {
+  Learned pod;
+  pod.connect(pod.app, 101 * kSecond);
+  (void)pod.pipeline.take_cache_orders();
+  pod.connect(pod.app, 4000 * kSecond);
+  const Act thief{.at = 0, .cgroup = kCgroupA, .tgid = 300, .start = 4000 * kSecond};
+  pod.read(thief, testing::kCurlImage, 4000 * kSecond);
+  pod.read(thief, testing::kCurlImage, 4001 * kSecond);
+  const CacheOrders orders = pod.pipeline.take_cache_orders();
+  EXPECT_TRUE(orders.known.empty()) << "or the verdict would outlive the alert's beginning";
+  EXPECT_EQ(orders.forget_connects.size(), 1U) << "once while the alert lasts";
+}
+
 TEST(CacheOrders, ASampleThatIsNotKnownIsCounted) {
   Learned pod;
   pod.connect(pod.app, 101 * kSecond, EVENT_SAMPLED);
