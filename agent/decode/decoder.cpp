@@ -43,6 +43,13 @@ ProcessKey process_of(std::uint32_t tgid, std::uint64_t start_boot_ns) {
   return {.tgid = tgid, .started = boot_time(start_boot_ns)};
 }
 
+/// Which program acted, and by whom it was started.
+template <typename Payload, typename Body>
+void take_actor(const Payload& payload, Body& body) {
+  body.exe = file_of(payload.exe);
+  body.parent = process_of(payload.parent_tgid, payload.parent_start_boot_ns);
+}
+
 /// Takes `size` bytes of tail, of at most `max`.
 bool take_bytes(Bytes& tail, std::size_t size, std::size_t max, std::string_view& text) {
   text = {};
@@ -107,8 +114,7 @@ Refusal decode_exec(Bytes rest, Event& event) {
                            payload->cwd_size + payload->args_size;
   if (tail != rest.size()) return Refusal::kSize;
   auto& body = event.body.emplace<Exec>();
-  body.exe = file_of(payload->exe);
-  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  take_actor(*payload, body);
   body.uid = payload->uid;
   body.flags = payload->flags;
   const bool good = take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path) &&
@@ -142,8 +148,7 @@ Refusal decode_credential(Bytes record, Bytes rest, Event& event) {
   if (!rest.empty()) return Refusal::kSize;
   auto& body = event.body.emplace<CredentialRead>();
   body.file = file_of(payload->file);
-  body.exe = file_of(payload->exe);
-  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  take_actor(*payload, body);
   body.open_flags = payload->open_flags;
   body.flags = payload->flags;
   body.volume_generation = payload->volume_generation;
@@ -158,8 +163,7 @@ Refusal decode_connect(Bytes rest, Event& event) {
   if (!rest.empty()) return Refusal::kSize;
   if (!is_inet(payload->family)) return Refusal::kValue;
   auto& body = event.body.emplace<Connect>();
-  body.exe = file_of(payload->exe);
-  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  take_actor(*payload, body);
   body.result = payload->result;
   body.flags = payload->flags;
   std::memcpy(body.destination.data(), payload->dst, sizeof(payload->dst));
@@ -206,8 +210,7 @@ Refusal decode_privilege(Bytes record, Bytes rest, Event& event) {
                      (payload->marks & ~PRIVILEGE_RESULT_UNKNOWN) == 0;
   if (!known || payload->result > 0 || payload->result < -kErrnoMax) return Refusal::kValue;
   auto& body = event.body.emplace<PrivilegeUse>();
-  body.exe = file_of(payload->exe);
-  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  take_actor(*payload, body);
   body.result = payload->result;
   body.flags = payload->flags;
   body.uid = payload->uid;
@@ -226,8 +229,7 @@ Refusal decode_socket(Bytes rest, Event& event) {
   if (!rest.empty()) return Refusal::kSize;
   if (!is_inet(payload->family)) return Refusal::kValue;
   auto& body = event.body.emplace<Body>();
-  body.exe = file_of(payload->exe);
-  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  take_actor(*payload, body);
   body.result = payload->result;
   body.flags = payload->flags;
   std::memcpy(body.local.data(), payload->local, sizeof(payload->local));
@@ -248,9 +250,8 @@ Refusal decode_unix(Bytes rest, Event& event) {
   if (!payload) return Refusal::kTruncated;
   if (std::size_t{payload->name_size} + payload->path_size != rest.size()) return Refusal::kSize;
   auto& body = event.body.emplace<UnixConnect>();
-  body.exe = file_of(payload->exe);
+  take_actor(*payload, body);
   body.file = file_of(payload->file);
-  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
   body.result = payload->result;
   body.flags = payload->flags;
   body.type = payload->type;
@@ -266,8 +267,7 @@ Refusal decode_flow(Bytes rest, Event& event) {
   if (!rest.empty()) return Refusal::kSize;
   if (!is_inet(payload->family) || payload->duration_ns > INT64_MAX) return Refusal::kValue;
   auto& body = event.body.emplace<Flow>();
-  body.exe = file_of(payload->exe);
-  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
+  take_actor(*payload, body);
   body.flags = payload->flags;
   body.bytes_sent = payload->bytes_sent;
   body.bytes_received = payload->bytes_received;
@@ -288,9 +288,8 @@ Refusal decode_write(Bytes rest, Event& event) {
   if (payload->op < WRITE_OPEN || payload->op > WRITE_SYMLINK) return Refusal::kValue;
   if (payload->place < PLACE_PRELOAD || payload->place > PLACE_IMAGE) return Refusal::kValue;
   auto& body = event.body.emplace<Write>();
-  body.exe = file_of(payload->exe);
+  take_actor(*payload, body);
   body.file = file_of(payload->file);
-  body.parent = process_of(payload->parent_tgid, payload->parent_start_boot_ns);
   body.open_flags = payload->open_flags;
   body.flags = payload->flags;
   body.op = payload->op;
