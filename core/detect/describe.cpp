@@ -56,10 +56,16 @@ v1::Object destination_object(const Connect& connect) {
 }
 
 std::string command_line(const Exec& exec) {
-  std::string line = printable(exec.arguments.empty() ? exec.path : exec.arguments);
-  constexpr std::string_view kNul = "\\x00";
-  for (auto at = line.find(kNul); at != std::string::npos; at = line.find(kNul, at)) {
-    line.replace(at, kNul.size(), " ");
+  const std::string text = printable(exec.arguments.empty() ? exec.path : exec.arguments);
+  constexpr std::string_view kNul = "\\x00";  // between arguments
+  std::string line;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto at = std::min(rest.find(kNul), rest.size());
+    line += rest.substr(0, at);
+    rest.remove_prefix(at);
+    if (rest.empty()) break;
+    line += ' ';
+    rest.remove_prefix(kNul.size());
   }
   return line;
 }
