@@ -35,6 +35,9 @@ struct Address {
   [[nodiscard]] std::uint16_t family() const { return storage.ss_family; }
 };
 
+/// False on a kernel that was built without: its sockets are then refused.
+inline bool has_multipath_tcp() { return access("/proc/sys/net/mptcp", F_OK) == 0; }
+
 /// Text of a payload's address.
 inline std::string text_of(const std::uint8_t (&bytes)[16], std::uint16_t family) {
   char text[INET6_ADDRSTRLEN] = {};
