@@ -139,7 +139,7 @@ Result<void> LiveAgent::feed_store() {
 }
 
 void LiveAgent::feed_seeds() {
-  const Seeds seeds = take_seeds({.proc = "/proc", .cgroup_root = config_.cgroup_root.string()});
+  const Seeds seeds = take_seeds({.proc = "/proc", .cgroups = sensor_.hierarchy()});
   v1::Fact fact;
   for (const auto& cgroup : seeds.cgroups) {
     *fact.mutable_cgroup() = cgroup;
@@ -172,7 +172,8 @@ void LiveAgent::start_sources() {
   containers_ = std::make_unique<ContainerLookUps>(ContainerSettings{
       .cri_socket = config_.cri_socket,
       .runtime_state = config_.runtime_state,
-      .cgroup_root = config_.cgroup_root,
+      .podman_storage = config_.podman_storage,
+      .cgroup_root = sensor_.hierarchy().root,
       .deadline = config_.identity_deadline,
       .answer = [this](v1::Fact fact) {
         if (volumes_ != nullptr && fact.has_container() && !fact.container().pod_uid().empty()) {

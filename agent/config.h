@@ -23,6 +23,7 @@ struct Config {
   std::string scope_cgroup;  // only this subtree is watched; empty: everything
   std::filesystem::path cri_socket = "/run/containerd/containerd.sock";
   std::filesystem::path runtime_state = "/run/containerd";
+  std::filesystem::path podman_storage = "/var/lib/containers/storage";
   std::chrono::nanoseconds learning_window = std::chrono::hours(24);
   std::filesystem::path store = "/var/lib/idtrail/baselines.db";
   std::chrono::nanoseconds watch_window = std::chrono::seconds(60);

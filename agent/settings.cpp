@@ -132,6 +132,8 @@ constexpr Setting kSettings[] = {
      get_path<&Config::cri_socket>},
     {"containerd_state", "--containerd-state", kPath, set_path<&Config::runtime_state>,
      get_path<&Config::runtime_state>},
+    {"podman_storage", "--podman-storage", kPath, set_path<&Config::podman_storage>,
+     get_path<&Config::podman_storage>},
     {"baseline.learning_window", "--learning-window", kDuration,
      set_duration<&Config::learning_window>, get_duration<&Config::learning_window>},
     {"store", "--store", kOptionalPath, set_path<&Config::store, true>, get_path<&Config::store>},

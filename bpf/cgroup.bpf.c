@@ -21,7 +21,9 @@ struct {
 /* Beside the unified hierarchy each v1 controller has one of its own: see cgroup_id(). */
 static __always_inline bool names_containers(const struct cgroup *cgrp)
 {
-	return cgrp->root->hierarchy_id == 0;
+	const struct control *settings = control_of_agent();
+
+	return settings && (__u32)cgrp->root->hierarchy_id == settings->hierarchy;
 }
 
 static const struct cgroup_row empty_row;

@@ -124,7 +124,7 @@ void add_node(CLI::App& app, Chosen& chosen) {
       ->capture_default_str();
   doctor->add_option("--kubelet-root", node.kubelet_root, "The kubelet's directory")
       ->capture_default_str();
-  doctor->add_option("--cgroup-root", node.cgroup_root, "Where cgroup v2 is mounted")
+  doctor->add_option("--cgroup-root", node.cgroup_root, "Where cgroup file systems are mounted")
       ->capture_default_str();
   doctor->callback([&chosen] { chosen.result = run_doctor(chosen.common, chosen.doctor); });
 }

@@ -138,6 +138,8 @@ void Containers::name_from_fact(Place& place, const v1::ContainerFact& fact) {
     who.owner_kind = fact.owner_kind().empty() ? "Container" : fact.owner_kind();
     const std::string& plain = fact.container().empty() ? fact.image() : fact.container();
     who.owner_name = fact.owner_name().empty() ? plain : fact.owner_name();
+    // A pod of podman's, which has no uid.
+    if (!fact.pod().empty()) who.container = fact.sandbox() ? kSandboxContainer : fact.container();
   } else {
     who.kind = IdentityKind::kPod;
     who.namespace_name = fact.namespace_();

@@ -32,6 +32,11 @@ std::uint32_t mount_namespace_of_first_process() {
   return static_cast<std::uint32_t>(status.st_ino);
 }
 
+std::uint32_t container_cgroup_of(const CgroupHierarchy& hierarchy) {
+  if (hierarchy.controller.empty()) return CGROUP_UNIFIED;
+  return hierarchy.controller == "pids" ? CGROUP_OF_PIDS : CGROUP_OF_MEMORY;
+}
+
 bool is_wanted(const SensorOptions& options, std::string_view probe) {
   return options.only.empty() || std::ranges::find(options.only, probe) != options.only.end();
 }
@@ -63,13 +68,15 @@ Result<KnownTable::Secret> new_secret() {
 
 struct Sensor::State {
   SharedMaps maps;
+  CgroupHierarchy hierarchy;
   std::vector<ProbeStatus> statuses;
   Mapped losses;
   KnownTable known;
   std::optional<Reader> reader;
   std::vector<Probe> probes;  // last: programs stop before their maps go
 
-  explicit State(SharedMaps shared) : maps(std::move(shared)) {}
+  State(SharedMaps shared, CgroupHierarchy named)
+      : maps(std::move(shared)), hierarchy(std::move(named)) {}
 
   Result<void> write_control(const SensorOptions& options, const KnownTable::Secret& secret) {
     const struct control settings {
@@ -77,7 +84,8 @@ struct Sensor::State {
       .host_mntns =
           options.host_mntns != 0 ? options.host_mntns : mount_namespace_of_first_process(),
       .quota = {options.quota.urgent, options.quota.bulk}, .reserved_quota = options.quota.reserved,
-      .reserved = 0, .secret = {secret[0], secret[1]},
+      .container_cgroup = container_cgroup_of(hierarchy), .hierarchy = hierarchy.id, .reserved = 0,
+      .secret = {secret[0], secret[1]},
     };
     if (bpf_map_update_elem(maps.fd("control"), &kOnlyKey, &settings, BPF_ANY) != 0) {
       return bpf_refused(errno, "write the settings map");
@@ -125,9 +133,11 @@ Sensor& Sensor::operator=(Sensor&& other) noexcept = default;
 Result<Sensor> Sensor::open(const SensorOptions& options) {
   if (auto valid = check(options); !valid) return valid.error();
   if (auto able = preflight(); !able) return able.error();
+  auto hierarchy = find_hierarchy("/proc", options.cgroup_root);
+  if (!hierarchy) return hierarchy.error();
   auto maps = SharedMaps::create(options.ring_bytes);
   if (!maps) return maps.error();
-  auto state = std::make_unique<State>(std::move(*maps));
+  auto state = std::make_unique<State>(std::move(*maps), std::move(*hierarchy));
   const auto secret = new_secret();
   if (!secret) return secret.error();
   if (auto written = state->write_control(options, *secret); !written) return written.error();
@@ -143,6 +153,8 @@ Result<Sensor> Sensor::open(const SensorOptions& options) {
 }
 
 std::span<const ProbeStatus> Sensor::probes() const { return state_->statuses; }
+
+const CgroupHierarchy& Sensor::hierarchy() const { return state_->hierarchy; }
 
 std::size_t Sensor::poll(std::chrono::milliseconds timeout, const RecordFn& on_record) {
   std::size_t count = state_->reader->drain(on_record);

@@ -14,6 +14,7 @@
 
 #include "agent/kernel/known_table.h"
 #include "core/common/result.h"
+#include "core/node/hierarchy.h"
 #include "idtrail/control.h"
 
 namespace idtrail {
@@ -54,6 +55,7 @@ struct SensorOptions {
   std::vector<std::string> avoid{};  // ways not to use, as "credential/fentry"
   std::uint32_t skip_tgid = 0;       // whose acts are not reported; 0: this process
   std::uint32_t host_mntns = 0;      // inode of the host's mount namespace; 0: that of process 1
+  std::string cgroup_root = "/sys/fs/cgroup";  // where cgroup file systems are mounted
 };
 
 /// The kernel half, loaded and attached, and the reader's end of its rings.
@@ -71,6 +73,8 @@ class Sensor {
   Sensor& operator=(Sensor&& other) noexcept;
 
   [[nodiscard]] std::span<const ProbeStatus> probes() const;
+  /// Whose cgroups the records and books are of.
+  [[nodiscard]] const CgroupHierarchy& hierarchy() const;
 
   /// Hands over every record that is there; if there is none, waits for an urgent one, at most
   /// `timeout`. Records are views, valid during the call only, in the order of time. Returns how

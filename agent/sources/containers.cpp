@@ -7,6 +7,7 @@
 
 #include "agent/sources/bundle.h"
 #include "agent/sources/cgroups.h"
+#include "agent/sources/libpod.h"
 
 namespace idtrail {
 namespace {
@@ -122,7 +123,7 @@ std::optional<v1::ContainerFact> ContainerLookUps::look(const std::string& id, b
   }
   auto bundle = read_bundle(settings_.runtime_state, id);
   if (bundle && bundle->owner_kind() == "Pod" && !silent && !late) return std::nullopt;
-  return bundle;
+  return bundle ? bundle : read_libpod(settings_.podman_storage, id);
 }
 
 /// Says once when the socket falls silent and once when it answers again; counts the rest.

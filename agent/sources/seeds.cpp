@@ -68,19 +68,22 @@ void read_executable(const std::string& dir, v1::ProcessFact& fact) {
   fact.set_exe_on_overlay(fstatfs(exe.get(), &where) == 0 && where.f_type == kOverlayMagic);
 }
 
-std::uint64_t cgroup_of(const std::string& dir, const CgroupIds& ids) {
+std::uint64_t cgroup_of(const std::string& dir, const CgroupHierarchy& hierarchy,
+                        const CgroupIds& ids) {
   const auto text = read_file(dir + "/cgroup", kMaxFile);
   if (!text) return 0;
-  const auto at = text->starts_with("0::") ? 0 : text->find("\n0::");
+  // Lines of NUMBER:CONTROLLERS:PATH, see cgroups(7).
+  const std::string begin = std::to_string(hierarchy.id) + ":";
+  const auto at = text->starts_with(begin) ? 0 : text->find("\n" + begin);
   if (at == std::string::npos) return 0;
-  const auto start = text->find("::", at) + 2;
+  const auto start = text->find(':', text->find(':', at) + 1) + 1;
   const auto found = ids.find(text->substr(start, text->find('\n', start) - start));
   return found == ids.end() ? 0 : found->second;
 }
 
-std::optional<v1::ProcessFact> read_process(const std::string& proc, std::string_view name,
+std::optional<v1::ProcessFact> read_process(const SeedSettings& settings, std::string_view name,
                                             std::string_view host_mounts, const CgroupIds& ids) {
-  const std::string dir = proc + "/" + std::string(name);
+  const std::string dir = settings.proc + "/" + std::string(name);
   const auto text = read_file(dir + "/stat", kMaxFile);
   if (!text) return std::nullopt;
   const auto fields = stat_fields(*text);
@@ -94,7 +97,7 @@ std::optional<v1::ProcessFact> read_process(const std::string& proc, std::string
   fact.set_parent_tgid(number<std::uint32_t>(fields[kParent]));
   fact.set_tty(number<std::int64_t>(fields[kTty]) != 0);
   fact.set_start_boot_ns(number<std::uint64_t>(fields[kStart]) * tick_ns);
-  fact.set_cgroup_id(cgroup_of(dir, ids));
+  fact.set_cgroup_id(cgroup_of(dir, settings.cgroups, ids));
   fact.set_host_mount_namespace(link_target(dir + "/ns/mnt") == host_mounts);
   read_executable(dir, fact);
   return fact;
@@ -113,7 +116,7 @@ void parents_first(std::vector<v1::ProcessFact>& processes) {
 Seeds take_seeds(const SeedSettings& settings) {
   Seeds seeds;
   CgroupIds ids;
-  seeds.skipped += walk_cgroups(settings.cgroup_root, [&](const v1::CgroupFact& fact) {
+  seeds.skipped += walk_cgroups(settings.cgroups.root, [&](const v1::CgroupFact& fact) {
     ids.emplace(fact.path(), fact.id());
     seeds.cgroups.push_back(fact);
     return true;
@@ -125,7 +128,7 @@ Seeds take_seeds(const SeedSettings& settings) {
     const std::string name = at->path().filename().string();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     auto fact = seeds.processes.size() < kMaxProcesses
-                    ? read_process(settings.proc, name, host_mounts, ids)
+                    ? read_process(settings, name, host_mounts, ids)
                     : std::nullopt;
     if (fact) {
       seeds.processes.push_back(std::move(*fact));

@@ -5,13 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "core/node/hierarchy.h"
 #include "idtrail/recording.pb.h"
 
 namespace idtrail {
 
 struct SeedSettings {
   std::string proc = "/proc";
-  std::string cgroup_root = "/sys/fs/cgroup";
+  CgroupHierarchy cgroups{.root = "/sys/fs/cgroup"};
 };
 
 /// What existed before the first record. Taken after the probes are attached, so that what starts
@@ -22,8 +23,9 @@ struct Seeds {
   std::uint64_t skipped = 0;               // beyond a bound, or gone before they were read
 };
 
-/// Walks the cgroup v2 hierarchy and /proc. A process's start is known to the clock tick only
-/// (10 ms): start_boot_ns is the tick's first nanosecond, the kernel's own value lies within it.
+/// Walks the hierarchy whose cgroups name containers, and /proc. A process's start is known to the
+/// clock tick only (10 ms): start_boot_ns is the tick's first nanosecond, the kernel's own value
+/// lies within it.
 Seeds take_seeds(const SeedSettings& settings);
 
 }  // namespace idtrail

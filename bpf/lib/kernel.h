@@ -150,7 +150,11 @@ struct cgroup {
 	struct cgroup_root *root;
 };
 
+/* What each controller's number is depends on how the kernel was built. */
+enum cgroup_subsys_id { memory_cgrp_id, pids_cgrp_id };
+
 struct css_set {
+	struct cgroup_subsys_state *subsys[1]; /* by enum cgroup_subsys_id */
 	struct cgroup *dfl_cgrp;
 };
 

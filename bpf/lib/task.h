@@ -42,10 +42,27 @@ static __always_inline __u64 start_boot_ns(const struct task_struct *task)
 	return TASK_READ(task, group_leader, start_boottime);
 }
 
-/* The one place that knows which hierarchy names a container. A node whose controllers are on v1
- * would read the kernfs id of the `memory` or `pids` controller's cgroup here. */
+/* Of the version 1 hierarchy that has the controller. */
+static __always_inline __u64 cgroup_id_v1(const struct task_struct *task, __u32 controller)
+{
+	const struct css_set *set = TASK_READ(task, cgroups);
+	const struct cgroup_subsys_state *const *place = (const void *)&set->subsys;
+	const struct cgroup_subsys_state *state = NULL;
+	__u32 index = controller == CGROUP_OF_MEMORY ?
+			      bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) :
+			      bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
+
+	bpf_probe_read_kernel(&state, sizeof(state), place + index);
+	return BPF_CORE_READ(state, cgroup, kn, id);
+}
+
+/* The one place that knows which hierarchy names a container. */
 static __always_inline __u64 cgroup_id(const struct task_struct *task)
 {
+	const struct control *settings = control_of_agent();
+
+	if (settings && settings->container_cgroup != CGROUP_UNIFIED)
+		return cgroup_id_v1(task, settings->container_cgroup);
 	return TASK_READ(task, cgroups, dfl_cgrp, kn, id);
 }
 

@@ -15,12 +15,12 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "core/node/hierarchy.h"
 #include "core/node/kernel_ask.h"
 
 namespace idtrail {
 namespace {
 
-constexpr long kCgroup2Magic = 0x63677270;
 constexpr long kBpfFsMagic = 0xcafe4a11;
 
 #ifndef CAP_PERFMON
@@ -144,14 +144,17 @@ v1::Check unprivileged(const NodeSettings& settings) {
                value.empty() ? "not visible" : "kernel.unprivileged_bpf_disabled = " + value);
 }
 
-v1::Check cgroup2(const NodeSettings& settings) {
-  struct statfs meta {};
-  if (statfs(settings.cgroup_root.c_str(), &meta) == 0 && meta.f_type == kCgroup2Magic) {
-    return check("cgroup", "ok", settings.cgroup_root + " is cgroup v2");
+v1::Check cgroups(const NodeSettings& settings) {
+  const auto found = find_hierarchy(settings.proc, settings.cgroup_root);
+  if (!found) {
+    return check("cgroup", "failed", found.error().message,
+                 "mount cgroup2 there (boot with systemd.unified_cgroup_hierarchy=1), or set "
+                 "cgroup_root to where it is");
   }
-  return check(
-      "cgroup", "failed", settings.cgroup_root + " is not a cgroup v2 hierarchy",
-      "boot with systemd.unified_cgroup_hierarchy=1; cgroup v1 and hybrid are not covered yet");
+  if (found->controller.empty()) return check("cgroup", "ok", found->root + ": version 2");
+  return check("cgroup", "ok",
+               fmt::format("{}: version 1, by the {} controller's hierarchy (number {})",
+                           found->root, found->controller, found->id));
 }
 
 v1::Check bpffs(const NodeSettings& settings) {
@@ -195,7 +198,7 @@ v1::Check kubelet(const NodeSettings& settings) {
 std::vector<v1::Check> check_node(const NodeSettings& settings) {
   return {kernel_version(),        btf(settings),         capabilities(settings),
           bpf_permitted(settings), tracing_btf(settings), lockdown(settings),
-          unprivileged(settings),  cgroup2(settings),     bpffs(settings),
+          unprivileged(settings),  cgroups(settings),     bpffs(settings),
           runtime(settings),       kubelet(settings)};
 }
 

@@ -20,7 +20,7 @@ struct NodeSettings {
 };
 
 /// What this node lets a sensor see, each failed check with what to do about it: kernel, BTF,
-/// bpf(2), capabilities, lockdown, cgroup v2, bpffs, container runtime. Needs no agent and changes
+/// bpf(2), capabilities, lockdown, cgroups, bpffs, container runtime. Needs no agent and changes
 /// nothing.
 std::vector<v1::Check> check_node(const NodeSettings& settings);
 

@@ -11,16 +11,22 @@
  * none. A flood of the one takes no room from the other. */
 enum ring_name { RING_URGENT, RING_BULK, RINGS };
 
+/* Which cgroup of a process names its container: that of the unified hierarchy, or, where version 1
+ * has the controllers, that of one of them. */
+enum container_cgroup { CGROUP_UNIFIED, CGROUP_OF_MEMORY, CGROUP_OF_PIDS };
+
 /* Map `control`, one entry. */
 struct control {
 	__u32 agent_tgid; /* our own acts are not reported */
 	__u32 host_mntns; /* inode of the first process's mount namespace; 0 where it cannot be seen */
 	__u32 quota[RINGS]; /* records that one cgroup may send in one window */
 	__u32 reserved_quota; /* urgent records beyond it: each the first of its (subject, object) */
+	__u32 container_cgroup; /* enum container_cgroup */
+	__u32 hierarchy; /* the kernel's number of its hierarchy, 0 for the unified one */
 	__u32 reserved;
 	__u64 secret[2]; /* of the keys of known behaviour; random at each start */
 };
-IDTRAIL_ASSERT_SIZE(struct control, 40);
+IDTRAIL_ASSERT_SIZE(struct control, 48);
 
 #define WINDOW_SHIFT 30 /* of boot_ns: a window is about 1.07 s */
 

@@ -61,9 +61,7 @@ void expect_header(const Record& record, event_kind kind, const Acted& by) {
   EXPECT_LT(header.cpu, sysconf(_SC_NPROCESSORS_CONF));
   EXPECT_EQ(header.size, sizeof(event_header) + record.body.size());
   EXPECT_EQ(header.flags, 0U);
-  if (own_cgroup_id() != 0) {
-    EXPECT_EQ(header.cgroup_id, own_cgroup_id());
-  }
+  EXPECT_EQ(header.cgroup_id, own_cgroup_id());
 }
 
 void expect_parent_is_this(std::uint32_t tgid, std::uint64_t start_boot_ns) {

@@ -62,9 +62,7 @@ std::vector<Use> uses_of(const Traced& traced) {
   for (Use& use : uses) {
     EXPECT_GE(use.first, traced.used.child.before_ns);
     EXPECT_LE(use.first, traced.used.child.ended_ns);
-    if (own_cgroup_id() != 0) {
-      EXPECT_EQ(use.second, own_cgroup_id());
-    }
+    EXPECT_EQ(use.second, own_cgroup_id());
     use.first = 0;
     use.second = 0;
   }

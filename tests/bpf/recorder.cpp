@@ -8,26 +8,15 @@
 #include <memory>
 
 #include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 namespace idtrail::test {
 namespace {
 
-constexpr long kCgroup2Magic = 0x63677270;
 std::unique_ptr<Sensor> g_sensor;  // closed by close_shared_sensor(), before static destruction
 
-std::string find_cgroup_root() {
-  for (const char* place : {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"}) {
-    struct statfs fs {};
-    if (statfs(place, &fs) == 0 && fs.f_type == kCgroup2Magic) return place;
-  }
-  return {};
-}
-
 std::uint64_t enter_own_cgroup() {
-  if (cgroup_root().empty()) return 0;
   const std::string place = cgroup_root() + "/bpf-tests";
   mkdir(place.c_str(), 0755);
   std::ofstream(place + "/cgroup.procs") << getpid() << std::flush;
@@ -96,10 +85,7 @@ std::uint64_t own_cgroup_id() {
   return id;
 }
 
-std::string cgroup_root() {
-  static const std::string root = find_cgroup_root();
-  return root;
-}
+const std::string& cgroup_root() { return shared_sensor().hierarchy().root; }
 
 std::uint32_t kernel_device(std::uint64_t st_dev) { return major(st_dev) << 20U | minor(st_dev); }
 

@@ -44,10 +44,10 @@ std::uint64_t boot_now_ns();
 Sensor& shared_sensor();
 void close_shared_sensor();
 
-/// The cgroup of this process, made for the run; 0 where there is no unified hierarchy.
+/// The cgroup of this process, made for the run.
 std::uint64_t own_cgroup_id();
-/// Where the unified hierarchy is mounted; empty if nowhere.
-std::string cgroup_root();
+/// Where the hierarchy is mounted whose cgroups name containers.
+const std::string& cgroup_root();
 
 /// As the kernel keeps it: major << 20 | minor.
 std::uint32_t kernel_device(std::uint64_t st_dev);

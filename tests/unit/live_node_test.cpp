@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/node/checks.h"
+#include "core/node/hierarchy.h"
 #include "tests/unit/live_dir.h"
 
 namespace idtrail {
@@ -41,6 +42,31 @@ TEST(Node, FindsWhatIsThere) {
   for (const char* name : {"kernel", "btf", "capabilities", "lockdown", "unprivileged-bpf"}) {
     EXPECT_EQ(named(checks, name).state(), "ok") << name << ": " << named(checks, name).detail();
   }
+}
+
+TEST(Node, TakesTheHierarchyThatNamesContainers) {
+  const TestDir dir;
+  std::filesystem::create_directories(dir / "cg/memory");
+  std::filesystem::create_directories(dir / "cg/pids");
+  const char* head = "#subsys_name\thierarchy\tnum_cgroups\tenabled\ncpu\t9\t1\t1\n";
+  dir.write("proc/cgroups", std::string(head) + "pids\t3\t1\t1\nmemory\t2\t80\t1\n");
+  const auto by_memory = find_hierarchy(dir / "proc", dir / "cg");
+  ASSERT_TRUE(by_memory);
+  EXPECT_EQ(by_memory->controller, "memory");
+  EXPECT_EQ(by_memory->id, 2U);
+  EXPECT_EQ(by_memory->root, dir / "cg/memory");
+
+  dir.write("proc/cgroups", std::string(head) + "pids\t3\t1\t1\nmemory\t0\t80\t1\n");
+  const auto by_pids = find_hierarchy(dir / "proc", dir / "cg");
+  ASSERT_TRUE(by_pids);
+  EXPECT_EQ(by_pids->controller, "pids");
+  EXPECT_EQ(by_pids->id, 3U);
+
+  dir.write("proc/cgroups", std::string(head) + "pids\t0\t1\t1\nmemory\t0\t80\t1\n");
+  const auto none = find_hierarchy(dir / "proc", dir / "cg");
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Errc::kUnsupported);
+  EXPECT_NE(none.error().message.find(dir / "cg"), std::string::npos);
 }
 
 TEST(Node, FailsUnderConfidentialityLockdown) {

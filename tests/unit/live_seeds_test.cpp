@@ -21,7 +21,7 @@ std::uint64_t inode(const std::filesystem::path& path) {
 TEST(Seeds, ListCgroupsParentsFirst) {
   const TestDir dir;
   std::filesystem::create_directories(dir / "cg/kubepods.slice/pod1/abc");
-  const auto seeds = take_seeds({.proc = dir.path(), .cgroup_root = dir / "cg"});
+  const auto seeds = take_seeds({.proc = dir.path(), .cgroups = {.root = dir / "cg"}});
   ASSERT_EQ(seeds.cgroups.size(), 4U);
   EXPECT_EQ(seeds.cgroups[0].path(), "/");
   EXPECT_EQ(seeds.cgroups[3].path(), "/kubepods.slice/pod1/abc");
@@ -50,7 +50,7 @@ TEST(Seeds, ReadAProcessWhoseNameHoldsAParenthesis) {
   dir.write("proc/20/stat", stat_line("20", "10", "700"));
   dir.write("proc/20/cgroup", "0::/pod\n");
   dir.write("proc/10/stat", stat_line("10", "1", "600"));
-  const auto seeds = take_seeds({.proc = dir / "proc", .cgroup_root = dir / "cg"});
+  const auto seeds = take_seeds({.proc = dir / "proc", .cgroups = {.root = dir / "cg"}});
   ASSERT_EQ(seeds.processes.size(), 2U);
   EXPECT_EQ(seeds.processes[0].tgid(), 10U);
   const auto& child = seeds.processes[1];
@@ -59,6 +59,17 @@ TEST(Seeds, ReadAProcessWhoseNameHoldsAParenthesis) {
   EXPECT_TRUE(child.tty());
   EXPECT_EQ(child.start_boot_ns(), 7'000'000'000U);
   EXPECT_EQ(child.cgroup_id(), inode(dir / "cg/pod"));
+}
+
+TEST(Seeds, ReadTheCgroupOfTheHierarchyThatNamesContainers) {
+  const TestDir dir;
+  std::filesystem::create_directories(dir / "memory/pod");
+  dir.write("proc/20/stat", "20 (a) S 1 1 1 0 1 0 0 0 0 0 0 0 0 0 20 0 1 0 700 100 1\n");
+  dir.write("proc/20/cgroup", "12:pids:/other\n2:memory:/pod\n1:name=systemd:/x\n0::/y\n");
+  const auto seeds = take_seeds(
+      {.proc = dir / "proc", .cgroups = {.controller = "memory", .id = 2, .root = dir / "memory"}});
+  ASSERT_EQ(seeds.processes.size(), 1U);
+  EXPECT_EQ(seeds.processes[0].cgroup_id(), inode(dir / "memory/pod"));
 }
 
 TEST(Seeds, KnowThisVeryProcess) {
