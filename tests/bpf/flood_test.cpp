@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Floods. What happened is counted by the loads themselves, in memory that they share with the
+// test. IDTRAIL_FLOOD=full takes the sizes that are promised; by default they are a hundredth of
+// them, since an emulated machine needs some ten minutes for the whole.
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/bpf/act.h"
+#include "tests/bpf/cgroup.h"
+
+namespace idtrail::test {
+namespace {
+
+constexpr int kContainers = 50;
+constexpr std::uint32_t kSmallRing = 64U << 10U;
+constexpr std::uint16_t kNobodyListens = 9;
+using std::chrono::milliseconds;
+
+bool is_full() {
+  const char* asked = std::getenv("IDTRAIL_FLOOD");
+  return asked != nullptr && std::string_view(asked) == "full";
+}
+
+/// What one load has done; lives in memory that is shared with it.
+struct Done {
+  std::atomic<std::uint64_t> opens, execs, connects, forks;
+};
+
+class Tally {
+ public:
+  Tally()
+      : done_(static_cast<Done*>(mmap(nullptr, sizeof(Done) * kContainers, PROT_READ | PROT_WRITE,
+                                      MAP_SHARED | MAP_ANONYMOUS, -1, 0))) {}
+  ~Tally() { munmap(done_, sizeof(Done) * kContainers); }
+  Tally(const Tally&) = delete;
+  Tally& operator=(const Tally&) = delete;
+  Done& operator[](int which) { return done_[which]; }
+
+ private:
+  Done* done_;
+};
+
+/// A volume whose file is a credential, to a sensor that looks at reads.
+class Volume {
+ public:
+  explicit Volume(Sensor& sensor) : mount_(folder_ / "volume") {
+    write_file(token_, "secret");
+    const std::uint32_t device = mount_.device();
+    EXPECT_TRUE(sensor.set_volume(device, VOLUME_CREDENTIAL, sensor.volume_generation(device)));
+  }
+  void read(Done& done) const {
+    const int file = open(token_.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file >= 0) ++done.opens;
+    close(file);
+  }
+
+ private:
+  Folder folder_;
+  Tmpfs mount_;
+  std::string token_ = folder_ / "volume/token";
+};
+
+void connect_once(Done& done) {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(kNobodyListens);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(socket, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) ++done.connects;
+  close(socket);
+}
+
+void exec_once(const char* program, Done& done) {
+  const pid_t child = fork();
+  if (child == 0) {
+    execl(program, program, nullptr);
+    _exit(127);
+  }
+  if (child > 0) ++done.forks;
+  int status = 0;
+  if (waitpid(child, &status, 0) == child && status == 0) ++done.execs;
+}
+
+/// Starts a process in the cgroup, which does `act` and ends.
+template <typename Act>
+pid_t start_in(const Cgroup& cgroup, Act act) {
+  const pid_t child = fork();
+  if (child != 0) return child;
+  cgroup.enter();
+  act();
+  _exit(0);
+}
+
+/// Records by cgroup and kind.
+class Received {
+ public:
+  void take(Sensor& sensor) {
+    for (const Record& one : drain(sensor)) ++counts_[{one.header.cgroup_id, one.header.kind}];
+  }
+  std::uint64_t of(const Cgroup& cgroup, std::uint16_t kind) {
+    return counts_[{cgroup.id(), kind}];
+  }
+
+ private:
+  std::map<std::pair<std::uint64_t, std::uint16_t>, std::uint64_t> counts_;
+};
+
+/// The equation of the ledger: what the load did = what the books say, and what they say was
+/// delivered was received.
+void expect_balance(const Sensor& sensor, Received& received, const Cgroup& cgroup,
+                    std::uint16_t kind, std::uint64_t done) {
+  const auto books = books_of(sensor, cgroup.id());
+  ASSERT_TRUE(books);
+  EXPECT_EQ(sum(books->counts[kind]), done) << "kind " << kind;
+  EXPECT_EQ(books->counts[kind][OUTCOME_DELIVERED], received.of(cgroup, kind)) << "kind " << kind;
+}
+
+TEST(FloodTest, FiftyContainersAndASmallRingBalanceToTheUnit) {
+  const int part = is_full() ? 1 : 100;
+  const int opens = 20000 / part;
+  const int execs = 2000 / part;
+  const int connects = 2000 / part;
+  Sensor sensor =
+      open_sensor({.ring_bytes = kSmallRing,
+                   .only = {"cgroup", "mount", "fork", "exec", "exit", "credential", "connect"}});
+  const Volume volume(sensor);
+  const std::string program = exec_target();
+  Tally tally;
+  std::vector<std::unique_ptr<Cgroup>> cgroups;
+  std::vector<pid_t> loads;
+  for (int i = 0; i < kContainers; ++i) {
+    cgroups.push_back(std::make_unique<Cgroup>("flood-" + std::to_string(i)));
+    loads.push_back(start_in(*cgroups.back(), [&] {
+      for (int n = 0; n < opens; ++n) volume.read(tally[i]);
+      for (int n = 0; n < connects; ++n) connect_once(tally[i]);
+      for (int n = 0; n < execs; ++n) exec_once(program.c_str(), tally[i]);
+    }));
+  }
+  Received received;
+  for (std::size_t ended = 0; ended < loads.size();) {
+    received.take(sensor);
+    if (waitpid(-1, nullptr, WNOHANG) > 0) ++ended;
+    if (is_full()) std::this_thread::sleep_for(milliseconds(100));  // a reader that lags behind
+  }
+  received.take(sensor);
+  std::uint64_t lost = 0;
+  for (int i = 0; i < kContainers; ++i) {
+    const Cgroup& one = *cgroups[static_cast<std::size_t>(i)];
+    EXPECT_EQ(tally[i].opens, static_cast<std::uint64_t>(opens));
+    expect_balance(sensor, received, one, EVENT_credential, tally[i].opens);
+    expect_balance(sensor, received, one, EVENT_connect, tally[i].connects);
+    expect_balance(sensor, received, one, EVENT_exec, tally[i].execs);
+    expect_balance(sensor, received, one, EVENT_fork, tally[i].forks);
+    expect_balance(sensor, received, one, EVENT_exit, tally[i].forks + 1);
+    const auto books = books_of(sensor, one.id());
+    lost += books->counts[EVENT_credential][OUTCOME_DROPPED];
+  }
+  EXPECT_GT(lost, 0U) << "the ring was not small enough to lose anything";
+}
+
+TEST(FloodTest, ABurstOfOnePodBehindAStoppedReaderTakesNothingFromOthers) {
+  constexpr int kBurst = 30000;
+  constexpr int kFew = 50;
+  Sensor sensor = open_sensor({.only = {"cgroup", "mount", "credential", "fork"}});
+  const Volume volume(sensor);
+  const Cgroup noisy("flood-noisy");
+  const Cgroup quiet("flood-quiet");
+  Tally tally;
+  Received received;
+  received.take(sensor);
+  const pid_t burst = start_in(noisy, [&] {
+    for (int i = 0; i < kBurst; ++i) volume.read(tally[0]);
+  });
+  const pid_t other = start_in(quiet, [&] {
+    for (int i = 0; i < kFew; ++i) {
+      volume.read(tally[1]);
+      std::this_thread::sleep_for(milliseconds(20));  // all along the burst
+    }
+  });
+  EXPECT_EQ(waitpid(burst, nullptr, 0), burst);
+  EXPECT_EQ(waitpid(other, nullptr, 0), other);
+
+  const auto resumed = std::chrono::steady_clock::now();
+  received.take(sensor);
+  EXPECT_LT(std::chrono::steady_clock::now() - resumed, std::chrono::seconds(1));
+  EXPECT_EQ(tally[0].opens, static_cast<std::uint64_t>(kBurst));
+  expect_balance(sensor, received, noisy, EVENT_credential, kBurst);
+  EXPECT_EQ(received.of(quiet, EVENT_credential), static_cast<std::uint64_t>(kFew));
+  const auto books = books_of(sensor, noisy.id());
+  ASSERT_TRUE(books);
+  const auto& counts = books->counts[EVENT_credential];
+  EXPECT_GT(counts[OUTCOME_LIMITED] + counts[OUTCOME_DROPPED], 0U);
+
+  // The next window is as if nothing had been.
+  std::this_thread::sleep_for(std::chrono::nanoseconds(1ULL << WINDOW_SHIFT));
+  const std::uint64_t before = received.of(noisy, EVENT_credential);
+  const pid_t later = start_in(noisy, [&] { volume.read(tally[2]); });
+  EXPECT_EQ(waitpid(later, nullptr, 0), later);
+  received.take(sensor);
+  EXPECT_EQ(received.of(noisy, EVENT_credential), before + 1);
+}
+
+TEST(FloodTest, AForkBombTakesNoReadFromOthers) {
+  constexpr int kReads = 200;
+  constexpr const char* kMost = "64";
+  write_file(cgroup_root() + "/cgroup.subtree_control", "+pids");
+  Sensor sensor = open_sensor({.only = {"cgroup", "mount", "fork", "exit", "credential"}});
+  const Volume volume(sensor);
+  const Cgroup bomb("flood-bomb");
+  const Cgroup quiet("flood-quiet");
+  write_file(bomb / "pids.max", kMost);
+  Tally tally;
+  const pid_t first = start_in(bomb, [&] {
+    while (true) {
+      if (fork() > 0) ++tally[0].forks;
+    }
+  });
+  Received received;
+  const pid_t reader = start_in(quiet, [&] {
+    for (int i = 0; i < kReads; ++i) {
+      volume.read(tally[1]);
+      std::this_thread::sleep_for(milliseconds(2));
+    }
+  });
+  while (waitpid(reader, nullptr, WNOHANG) == 0) received.take(sensor);
+  bomb.kill_all();
+  EXPECT_EQ(waitpid(first, nullptr, 0), first);
+  received.take(sensor);
+  EXPECT_EQ(tally[1].opens, static_cast<std::uint64_t>(kReads));
+  EXPECT_EQ(received.of(quiet, EVENT_credential), static_cast<std::uint64_t>(kReads));
+  expect_balance(sensor, received, quiet, EVENT_credential, kReads);
+  EXPECT_GT(tally[0].forks, 0U);
+}
+
+}  // namespace
+}  // namespace idtrail::test
