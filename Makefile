@@ -13,8 +13,9 @@ export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 export CTEST_PARALLEL_LEVEL ?= $(shell nproc)
 
 FILTER ?= .
+SOAK_SECONDS ?= 600
 
-.PHONY: help setup build dev run test unit unit-tests probe-tests asan tsan lint tidy fuzz vm bench clean
+.PHONY: help setup build dev run test unit unit-tests probe-tests flood churn soak asan tsan lint tidy fuzz vm bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -45,6 +46,15 @@ unit-tests: ## the unit tests whose name matches FILTER, built as far as they ne
 probe-tests: ## the probes' trigger tests that match FILTER, in Debian's kernel KERNEL
 	cmake --preset dev >/dev/null && cmake --build --preset dev --target bpf_tests
 	tests/vm/run --kernel $(KERNEL) -- "build/dev/bin/tests/bpf_tests --gtest_filter='$(FILTER)'"
+
+flood: dev ## floods of the size that is promised: a million reads, 100 000 execs and connects
+	tests/vm/run --kernel $(KERNEL) --timeout 7200 -- "IDTRAIL_FLOOD=full build/dev/bin/tests/bpf_tests --gtest_filter='FloodTest.*'"
+
+churn: dev ## 1000 containers that live for a moment, by the real runtime
+	tests/vm/run --kernel $(KERNEL) --timeout 7200 -- "COUNT=1000 BIN=build/dev/bin tests/e2e/churn"
+
+soak: dev ## the agent under steady load for SOAK_SECONDS (600): fails on growth and on loss
+	tests/vm/run --kernel $(KERNEL) --timeout $$(( $(SOAK_SECONDS) + 900 )) -- "DURATION=$(SOAK_SECONDS) BIN=build/dev/bin tests/e2e/soak"
 
 asan tsan: setup ## the unit tests under ASan+UBSan or TSan
 	cmake --preset $@ && cmake --build --preset $@ && ctest --preset $@

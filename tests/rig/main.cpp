@@ -212,6 +212,9 @@ int main(int argc, char** argv) {
       ->envname("RIG_KUBELET_ROOT");
   app.add_option("--cgroup-parent", options.node.cgroup_parent, "where kubepods/ is")
       ->envname("RIG_CGROUP_PARENT");
+  app.add_option("--cgroup-driver", options.node.cgroup_driver, "as the runtime's")
+      ->check(CLI::IsMember({"cgroupfs", "systemd"}))
+      ->envname("RIG_CGROUP_DRIVER");
   app.add_option("--node", options.node.name, "node name in tokens");
   app.add_option("--patience", options.patience_s, "seconds for the whole call");
   add_pod_commands(app, options, chosen);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/rig/pod.h"
 
+#include <algorithm>
 #include <ctime>
 #include <utility>
 
@@ -15,9 +16,22 @@ namespace fs = std::filesystem;
 
 namespace {
 
+bool by_systemd(const Node& node) { return node.cgroup_driver == "systemd"; }
+
+/// As the kubelet names it: in a slice's name a dash means a level.
+std::string slice_of(std::string uid) {
+  std::ranges::replace(uid, '-', '_');
+  return "kubepods-burstable-pod" + uid + ".slice";
+}
+
 std::string cgroup_of(const Node& node, const std::string& uid) {
+  if (by_systemd(node)) return "/kubepods.slice/kubepods-burstable.slice/" + slice_of(uid);
   const std::string parent = node.cgroup_parent == "/" ? "" : node.cgroup_parent;
   return parent + "/kubepods/burstable/pod" + uid;
+}
+
+std::string cgroup_of_container(const Node& node, const std::string& uid, const std::string& id) {
+  return cgroup_of(node, uid) + (by_systemd(node) ? "/cri-containerd-" + id + ".scope" : "/" + id);
 }
 
 std::string now_rfc3339() {
@@ -48,7 +62,8 @@ cri::PodSandboxConfig sandbox_config(const Node& node, const PodSpec& spec) {
   annotations["kubernetes.io/config.seen"] = now_rfc3339();
   annotations["kubernetes.io/config.source"] = "api";
 
-  config.mutable_linux()->set_cgroup_parent(cgroup_of(node, spec.bearer.pod_uid));
+  config.mutable_linux()->set_cgroup_parent(
+      by_systemd(node) ? slice_of(spec.bearer.pod_uid) : cgroup_of(node, spec.bearer.pod_uid));
   auto& namespaces =
       *config.mutable_linux()->mutable_security_context()->mutable_namespace_options();
   namespaces.set_network(spec.host_network ? cri::NODE : cri::POD);
@@ -119,7 +134,7 @@ Result<nlohmann::json> fill_sandbox(CriClient& runtime, const Node& node, const 
                         {"container_id", *container},
                         {"ip", pod_status->network().ip()},
                         {"image_id", status->image_ref()},
-                        {"cgroup", cgroup_of(node, spec.bearer.pod_uid) + "/" + *container},
+                        {"cgroup", cgroup_of_container(node, spec.bearer.pod_uid, *container)},
                         {"volume", volume.path.string()},
                         {"jti", volume.jti}};
 }

@@ -18,7 +18,8 @@ namespace idtrail::rig {
 struct Node {
   std::string name;
   std::filesystem::path kubelet_root;
-  std::string cgroup_parent;  // kubepods is made below it
+  std::string cgroup_parent;               // kubepods is made below it
+  std::string cgroup_driver = "cgroupfs";  // or systemd: slices and scopes, below the root
 };
 
 struct PodSpec {

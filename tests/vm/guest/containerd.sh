@@ -24,10 +24,11 @@ fi
 : "${CONTAINERD_ROOT_SIZE:=512m}" # of the tmpfs: an overlay snapshot cannot lie on an overlay root
 : "${CONTAINERD_LOG:=$CONTAINERD_STATE/containerd.log}"
 : "${CONTAINERD_DEADLINE:=120}" # seconds to come up; it takes 5 under emulation on a quiet machine
+: "${RIG_CGROUP_DRIVER:=cgroupfs}"  # or systemd, where that is process 1
 : "${CNI_BIN:=/usr/lib/cni}"
 : "${CNI_SUBNET:=10.88.0.0/16}"
 : "${RIG_IMAGES:=$BIN/../images}"
-export CONTAINERD_SOCKET RIG_KUBELET_ROOT RIG_CGROUP_PARENT # idtrail-rig reads these
+export CONTAINERD_SOCKET RIG_KUBELET_ROOT RIG_CGROUP_PARENT RIG_CGROUP_DRIVER # idtrail-rig reads these
 containerd_pid=''
 
 containerd_ctr() { ctr --address "$CONTAINERD_SOCKET" "$@"; }
@@ -63,7 +64,7 @@ conf_dir = "$CONTAINERD_STATE/cni"
 runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
 Root = "$CONTAINERD_STATE/runc"
-SystemdCgroup = false
+SystemdCgroup = $([[ $RIG_CGROUP_DRIVER == systemd ]] && echo true || echo false)
 TOML
 }
 

@@ -32,7 +32,7 @@ qemu_command() {
   cmdline="console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr audit=0 random.trust_cpu=on"
   cmdline+=" rcupdate.rcu_expedited=1 nowatchdog tsc=reliable"
   cmdline+=" lsm=landlock,lockdown,yama,integrity,bpf" # 5.10 has bpf only when asked
-  cmdline+=" idtrail.run=${run##*/} idtrail.cgroup=$cgroup"
+  cmdline+=" idtrail.run=${run##*/} idtrail.cgroup=$cgroup idtrail.init=$init"
   if [[ $cgroup == unified ]]; then cmdline+=" cgroup_no_v1=all"; fi
   if ((icount)); then cpu=max,-erms,-fsrm; fi # else each step of a REP instruction counts
   qemu=(
