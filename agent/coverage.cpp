@@ -17,7 +17,7 @@ constexpr const char* kNotCovered[] = {
     "credentials on the node's disk (hostPath, ConfigMaps): only volumes of their own are "
     "recognised",
     "tokens sent over descriptors that another process opened",
-    "bytes of TCP connections that are still open, and of UDP",
+    "bytes of UDP, and of TCP connections that are older than the probe",
     "sockets that listen on a path of the file system or an abstract name",
     "whether a rename or link in a sensitive place was allowed: it is seen before the decision",
     "user namespaces that clone(2) makes without any other, until more is made or entered from "

@@ -245,6 +245,11 @@ struct inet_sock {
 	__be16 inet_sport;
 };
 
+struct bpf_iter__bpf_map_elem {
+	void *key;
+	void *value;
+};
+
 struct proto_accept_arg {
 	int err;
 };

@@ -136,7 +136,8 @@ struct UnixConnect {
   std::string_view path;    // where the peer is bound; empty where abstract or not reached
 };
 
-/// A connection that has ended. The event's process is the one that opened it.
+/// A connection that has ended, or goes on (FLOW_OPEN): then these are the totals so far, and the
+/// next one of it replaces them. The event's process is the one that opened it.
 struct Flow {
   FileId exe;
   ProcessKey parent;

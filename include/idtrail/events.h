@@ -284,10 +284,11 @@ IDTRAIL_ASSERT_SIZE(struct unix_payload, 64);
 
 enum flow_flag {
 	FLOW_ACCEPTED = 1 << 0, /* the header's process took the connection; else it made it */
+	FLOW_OPEN = 1 << 1, /* it goes on: the totals so far, which the next record of it replaces */
 };
 
 /* header is the process that opened the connection, which may have ended since; boot_ns is the
- * connection's end. Payload bytes: what was sent again and what only opens and closes does not
+ * connection's end, or when it was looked at while open. Payload bytes: what was sent again and what only opens and closes does not
  * count. */
 struct flow_payload {
 	struct file_id exe; /* of the opener, when it opened */

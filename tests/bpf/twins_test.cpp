@@ -99,7 +99,7 @@ const Twin kTwins[] = {
     {"flow_kretprobe",
      "flow",
      {"flow/fexit"},
-     "tp_btf/inet_sock_set_state + kretprobe/inet_csk_accept"},
+     "tp_btf/inet_sock_set_state + iter/bpf_map_elem + kretprobe/inet_csk_accept"},
     {"write_kprobe",
      "write",
      {"write/fentry"},
