@@ -10,6 +10,7 @@
 
 #include "agent/api/local_api.h"
 #include "agent/books.h"
+#include "agent/decode/network_name.h"
 #include "agent/decode/redact_record.h"
 #include "agent/delivery.h"
 #include "agent/known_behaviours.h"
@@ -231,7 +232,8 @@ void LiveAgent::on_record(std::span<const std::byte> record) {
   // The ring's bytes stay the kernel's; a longer record is cut and then refused by the decoder.
   const auto size = std::min(record.size(), record_.size());
   std::memcpy(record_.data(), record.data(), size);
-  const std::span<std::byte> own(record_.data(), size);
+  std::span<std::byte> own(record_.data(), size);
+  own = own.first(take_network_name(own));
   masked_bytes_ += redact_record(own, redactor_);
   if (recorder_ != nullptr) recorder_->record(own);
   pipeline_->on_record(own);
