@@ -10,6 +10,7 @@
 
 #include "agent/api/local_api.h"
 #include "agent/books.h"
+#include "agent/decode/network_name.h"
 #include "agent/decode/redact_record.h"
 #include "agent/delivery.h"
 #include "agent/known_behaviours.h"
@@ -32,6 +33,7 @@ constexpr int kWakeMs = 100;  // fork and exit records make nothing readable
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kTickNs = kSecondNs / 4;       // while something may wait
 constexpr std::uint64_t kIdleTickNs = 10 * kSecondNs;  // so that event time goes on at all
+constexpr std::uint64_t kWalkNs = 10 * kSecondNs;      // between looks at open connections
 constexpr std::size_t kFactsWaiting = 16384;
 constexpr std::size_t kQuestionsWaiting = 64;
 
@@ -87,6 +89,8 @@ class LiveAgent final : public Agent {
   std::uint64_t busy_until_ = 0;
   std::uint64_t last_tick_ = 0;
   std::uint64_t last_second_ = 0;
+  std::uint64_t last_walk_ = 0;
+  std::uint64_t walks_failed_ = 0;
   bool recording_ended_ = false;
 };
 
@@ -229,7 +233,8 @@ void LiveAgent::on_record(std::span<const std::byte> record) {
   // The ring's bytes stay the kernel's; a longer record is cut and then refused by the decoder.
   const auto size = std::min(record.size(), record_.size());
   std::memcpy(record_.data(), record.data(), size);
-  const std::span<std::byte> own(record_.data(), size);
+  std::span<std::byte> own(record_.data(), size);
+  own = own.first(take_network_name(own));
   masked_bytes_ += redact_record(own, redactor_);
   if (recorder_ != nullptr) recorder_->record(own);
   pipeline_->on_record(own);
@@ -279,6 +284,10 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
   last_second_ = now;
   books_.look(now);
   known_.look(now);
+  if (now - last_walk_ >= kWalkNs) {
+    if (!sensor_.walk()) ++walks_failed_;
+    last_walk_ = now;
+  }
   if (store_ != nullptr) {
     store_->submit(pipeline_->take_changes());
   } else {
@@ -319,6 +328,7 @@ LiveState LiveAgent::live_state() const {
   state.counters["findings_failed"] = delivery_->failed();
   state.counters["cgroups_without_books"] = books_.refused();
   state.counters["programs_missed"] = sensor_.missed_runs();
+  state.counters["flow_walks_failed"] = walks_failed_;
   const auto stored = store_ == nullptr ? BaselineStore::Counters{} : store_->counters();
   state.counters["store_lost"] = stored.lost;
   state.counters["store_commits_failed"] = stored.failed_commits;  // kept and tried again

@@ -17,7 +17,10 @@ constexpr const char* kNotCovered[] = {
     "credentials on the node's disk (hostPath, ConfigMaps): only volumes of their own are "
     "recognised",
     "tokens sent over descriptors that another process opened",
-    "bytes of TCP connections that are still open, and of UDP",
+    "bytes of UDP, and of TCP connections that are older than the probe",
+    "names that are resolved over TCP, TLS or HTTPS, or by another process (a local resolver)",
+    "server names in an encrypted ClientHello, over QUIC, or behind STARTTLS or a proxy",
+    "HTTP requests to metadata addresses but the first of a connection",
     "sockets that listen on a path of the file system or an abstract name",
     "whether a rename or link in a sensitive place was allowed: it is seen before the decision",
     "user namespaces that clone(2) makes without any other, until more is made or entered from "

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Hooks: the inet_sock_set_state tracepoint, where a TCP connection is begun and where it ends,
- * whatever ended it; and the exit of inet_csk_accept, which tells who took a connection. Not
+ * whatever ended it; and the exit of inet_csk_accept, which tells who took a connection; and an
+ * iterator over our own table, by which the agent asks from time to time for those that go on. Not
+ * iter/tcp for that: it sees one network namespace, and does not know who opened. Not
  * tcp_close: what is still on its way is not counted yet, and a reset ends a connection before.
  * Nothing per packet: the socket itself counts its bytes. Twin of the exit: a kretprobe, for
  * kernels that have no trampolines (arm64 before 6.0).
@@ -13,6 +15,7 @@
 #include "bpf/lib/ring.h"
 
 #define FLOWS_MAX 16384
+#define YOUNG_NS 1000000000ULL /* a connection goes on if it is older than that */
 
 struct flow_event {
 	struct event_header hdr;
@@ -22,6 +25,7 @@ struct flow_event {
 struct opener {
 	struct flow_payload flow; /* as far as it is known at the beginning */
 	__u64 boot_ns;
+	__u64 told_bytes; /* of both directions, when it was last said to go on */
 	__u64 cgroup_id;
 	__u64 start_boot_ns;
 	__u32 tgid;
@@ -95,26 +99,52 @@ static __always_inline void fill(struct flow_event *event, const struct opener *
 	count_bytes(&event->flow, sk);
 }
 
-static __always_inline int emit_flow(const struct sock *sk, int before)
+static __always_inline bool emit_flow(const struct opener *opener, const struct sock *sk,
+				      __u32 flags)
+{
+	struct arrival arrival = event_arrive_in(opener->cgroup_id); /* not who runs now acted */
+	struct flow_event *event;
+
+	event_ask_quota(&arrival, EVENT_flow, 0);
+	event = event_take_room(&arrival, current_task(), EVENT_flow, sizeof(*event));
+	if (!event)
+		return false;
+	fill(event, opener, sk);
+	event->flow.flags |= flags;
+	event_submit(event, EVENT_flow);
+	return true;
+}
+
+static __always_inline int on_end(const struct sock *sk, int before)
 {
 	__u64 key = (__u64)sk;
 	const struct opener *opener = bpf_map_lookup_elem(&openers, &key);
-	struct flow_event *event;
-	struct arrival arrival;
 
 	if (!opener)
 		return 0;
 	/* One that was never established: its connect has told the result. */
-	if (before != TCP_SYN_SENT) {
-		arrival = event_arrive_in(opener->cgroup_id); /* whoever runs now is not who acted */
-		event_ask_quota(&arrival, EVENT_flow, 0);
-		event = event_take_room(&arrival, current_task(), EVENT_flow, sizeof(*event));
-		if (event) {
-			fill(event, opener, sk);
-			event_submit(event, EVENT_flow);
-		}
-	}
+	if (before != TCP_SYN_SENT)
+		emit_flow(opener, sk, 0);
 	bpf_map_delete_elem(&openers, &key);
+	return 0;
+}
+
+/* Not one that carried nothing since it was told last. */
+static __always_inline int on_walk(const __u64 *key, struct opener *opener)
+{
+	struct flow_payload so_far = {};
+	const struct sock *sk;
+	__u64 bytes;
+
+	if (!key || !opener || bpf_ktime_get_boot_ns() - opener->boot_ns < YOUNG_NS)
+		return 0;
+	sk = (const void *)*key;
+	if (!is_tcp(sk) || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
+		return 0; /* it ends at this moment */
+	count_bytes(&so_far, sk);
+	bytes = so_far.bytes_sent + so_far.bytes_received;
+	if (bytes != opener->told_bytes && emit_flow(opener, sk, FLOW_OPEN))
+		opener->told_bytes = bytes;
 	return 0;
 }
 
@@ -122,7 +152,7 @@ static __always_inline int on_state(const struct sock *sk, int before, int after
 {
 	if (after == TCP_SYN_SENT)
 		return remember(sk, 0);
-	return after == TCP_CLOSE ? emit_flow(sk, before) : 0;
+	return after == TCP_CLOSE ? on_end(sk, before) : 0;
 }
 
 /* It may have ended in the queue already. */
@@ -145,6 +175,12 @@ int accept_fexit(unsigned long long *ctx)
 	return on_accept(accepted(ctx));
 }
 
+SEC("?iter/bpf_map_elem")
+int walk_fexit(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return on_walk(ctx->key, ctx->value);
+}
+
 SEC("?tp_btf/inet_sock_set_state")
 int BPF_PROG(state_kretprobe, const struct sock *sk, int before, int after)
 {
@@ -155,6 +191,12 @@ SEC("?kretprobe/inet_csk_accept")
 int BPF_KRETPROBE(accept_kretprobe, struct sock *sk)
 {
 	return on_accept(sk);
+}
+
+SEC("?iter/bpf_map_elem")
+int walk_kretprobe(struct bpf_iter__bpf_map_elem *ctx)
+{
+	return on_walk(ctx->key, ctx->value);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "agent/decode/bytes.h"
+#include "agent/decode/fields.h"
 #include "idtrail/events.h"
 
 namespace idtrail {
@@ -26,6 +27,7 @@ static_assert(std::has_unique_object_representations_v<socket_payload>);
 static_assert(std::has_unique_object_representations_v<unix_payload>);
 static_assert(std::has_unique_object_representations_v<flow_payload>);
 static_assert(std::has_unique_object_representations_v<write_payload>);
+static_assert(std::has_unique_object_representations_v<name_payload>);
 
 using Bytes = std::span<const std::byte>;
 
@@ -34,39 +36,6 @@ constexpr std::uint16_t kFamilyInet6 = 10;  // AF_INET6
 constexpr std::int32_t kErrnoMax = 4095;    // the largest that a kernel pointer can hold
 
 bool is_inet(std::uint16_t family) { return family == kFamilyInet || family == kFamilyInet6; }
-
-FileId file_of(const file_id& file) {
-  return {.inode = file.inode, .device = file.device, .generation = file.generation};
-}
-
-ProcessKey process_of(std::uint32_t tgid, std::uint64_t start_boot_ns) {
-  return {.tgid = tgid, .started = boot_time(start_boot_ns)};
-}
-
-/// Which program acted, and by whom it was started.
-template <typename Payload, typename Body>
-void take_actor(const Payload& payload, Body& body) {
-  body.exe = file_of(payload.exe);
-  body.parent = process_of(payload.parent_tgid, payload.parent_start_boot_ns);
-}
-
-/// Takes `size` bytes of tail, of at most `max`.
-bool take_bytes(Bytes& tail, std::size_t size, std::size_t max, std::string_view& text) {
-  text = {};
-  if (size > max || size > tail.size()) return false;
-  if (size != 0) text = std::string_view(reinterpret_cast<const char*>(tail.data()), size);
-  tail = tail.subspan(size);
-  return true;
-}
-
-/// Takes text of size - 1 bytes and its NUL; nothing where size is 0.
-bool take_text(Bytes& tail, std::size_t size, std::size_t max, std::string_view& text) {
-  if (!take_bytes(tail, size, max, text)) return false;
-  if (text.empty()) return true;
-  if (text.find('\0') != size - 1) return false;
-  text.remove_suffix(1);
-  return true;
-}
 
 /// Takes the argument block as it lay in memory: NULs between, and one at the end unless it was
 /// cut.
@@ -298,6 +267,30 @@ Refusal decode_write(Bytes rest, Event& event) {
   return Refusal::kNone;
 }
 
+/// Not one that still holds what went over the network.
+Refusal decode_name(Bytes rest, Event& event) {
+  const auto payload = take<name_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  const std::size_t size = address_size(payload->question_type);
+  const std::size_t addresses = size * payload->address_count;
+  if (payload->name_size + addresses != rest.size()) return Refusal::kSize;
+  if (!is_inet(payload->family) || (payload->flags & NAME_RAW) != 0) return Refusal::kValue;
+  if (payload->address_count > (size == 0 ? 0 : EVENT_ADDRESSES_MAX)) return Refusal::kValue;
+  auto& body = event.body.emplace<NetworkName>();
+  take_actor(*payload, body);
+  body.flags = payload->flags;
+  std::memcpy(body.peer.data(), payload->peer, sizeof(payload->peer));
+  std::memcpy(body.local.data(), payload->local, sizeof(payload->local));
+  body.peer_port = payload->peer_port;
+  body.local_port = payload->local_port;
+  body.family = payload->family;
+  body.question_type = payload->question_type;
+  body.answer_code = payload->answer_code;
+  const bool good = take_text(rest, payload->name_size, EVENT_RAW_MAX, body.name) &&
+                    take_bytes(rest, addresses, addresses, body.addresses);
+  return good ? Refusal::kNone : Refusal::kTail;
+}
+
 Counter counter_of(Refusal refusal) {
   switch (refusal) {
     case Refusal::kKind:
@@ -355,6 +348,10 @@ Refusal decode_record(Bytes record, Event& event) {
       return decode_flow(rest, event);
     case EVENT_write:
       return decode_write(rest, event);
+    case EVENT_dns:
+    case EVENT_tls:
+    case EVENT_http:
+      return decode_name(rest, event);
     default:
       if (is_privilege(header->kind)) return decode_privilege(record, rest, event);
       return Refusal::kKind;

@@ -32,6 +32,7 @@ void blank_texts(std::span<std::byte> record, std::uint16_t kind) {
   if (kind == EVENT_unix) keep += sizeof(unix_payload);
   if (kind == EVENT_flow) keep += sizeof(flow_payload);
   if (kind == EVENT_write) keep += sizeof(write_payload);
+  if (kind == EVENT_dns || kind == EVENT_tls || kind == EVENT_http) keep += sizeof(name_payload);
   if (record.size() > keep) std::ranges::fill(record.subspan(keep), kBlank);
 }
 
@@ -59,6 +60,9 @@ std::size_t redact_record(std::span<std::byte> record, Redactor& redactor) {
   if (const auto* connect = std::get_if<UnixConnect>(&event.body)) {
     const std::size_t masked = redact_view(record, connect->name, redactor);
     return masked + redact_view(record, connect->path, redactor);
+  }
+  if (const auto* named = std::get_if<NetworkName>(&event.body)) {
+    return redact_view(record, named->name, redactor);
   }
   if (const auto* write = std::get_if<Write>(&event.body)) {
     return redact_view(record, write->path, redactor);

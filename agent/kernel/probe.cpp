@@ -10,6 +10,7 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "agent/kernel/libbpf_log.h"
 #include "bpf/skeleton/all.h"
@@ -20,6 +21,7 @@ namespace {
 constexpr std::uint32_t kLogStatistics = 4;  // BPF_LOG_STATS: errors and totals, no trace
 constexpr std::size_t kLogBytes = 16384;
 constexpr std::size_t kErrorBytes = 600;
+constexpr const char* kWalkedTable = "openers";
 
 constexpr ProbeSpec kProbes[] = {
 #define PROBE(name, kind, summary) {#name, kind, name##_bpf__elf_bytes},
@@ -97,6 +99,18 @@ std::string hooks_of(const std::vector<Candidate>& chosen) {
   return hooks;
 }
 
+bool is_walk(const bpf_program* program) {
+  return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER;
+}
+
+bpf_link* attach(bpf_object& object, const bpf_program* program) {
+  if (!is_walk(program)) return bpf_program__attach(program);
+  bpf_iter_link_info table{};
+  table.map.map_fd = static_cast<__u32>(bpf_object__find_map_fd_by_name(&object, kWalkedTable));
+  LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &table, .link_info_len = sizeof(table));
+  return bpf_program__attach_iter(program, &options);
+}
+
 Error refusal(const std::vector<Candidate>& chosen, int error, const LibbpfLog& log) {
   std::string why = log.text();
   for (const Candidate& candidate : chosen) {
@@ -125,8 +139,9 @@ Result<Probe> Probe::load_way(const ProbeSpec& spec, const std::string& way,
     return refusal(chosen, -error, log);
   }
   for (const Candidate& candidate : chosen) {
-    BpfLink link(bpf_program__attach(candidate.program));
+    BpfLink link(attach(*probe.object_, candidate.program));
     if (!link) return refusal(chosen, errno, log);
+    if (is_walk(candidate.program)) probe.walk_fd_ = bpf_link__fd(link.get());
     probe.links_.push_back(std::move(link));
     probe.program_fds_.push_back(bpf_program__fd(candidate.program));
     probe.verified_insns_ = std::max(probe.verified_insns_, insns_walked(candidate));
@@ -152,6 +167,19 @@ Result<Probe> Probe::load(const ProbeSpec& spec, const SharedMaps& maps,
     refusals += probe.error().message;
   }
   return Error{Errc::kUnsupported, fmt::format("attach probe {}: {}", spec.name, refusals)};
+}
+
+bool Probe::walk() const {
+  if (walk_fd_ < 0) return true;
+  const int walk = bpf_iter_create(walk_fd_);
+  if (walk < 0) return false;
+  std::array<char, 64> nothing{};  // the program says nothing here: its records go into the rings
+  ssize_t got = 1;
+  while (got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR))) {
+    got = read(walk, nothing.data(), nothing.size());
+  }
+  close(walk);
+  return got == 0;
 }
 
 std::uint64_t Probe::missed_runs() const {

@@ -38,6 +38,9 @@ class Probe {
   [[nodiscard]] const std::string& hook() const { return hook_; }
   /// Instructions that the verifier walked for the largest program.
   [[nodiscard]] std::uint32_t verified_insns() const { return verified_insns_; }
+  /// Runs its program of type iter, where it has one, over each entry of its map `openers`. False
+  /// where the kernel refused it.
+  [[nodiscard]] bool walk() const;
   /// Runs that the kernel skipped because the program was already at work on that CPU.
   [[nodiscard]] std::uint64_t missed_runs() const;
 
@@ -49,6 +52,7 @@ class Probe {
   std::string hook_;
   std::uint32_t verified_insns_ = 0;
   std::vector<int> program_fds_;
+  int walk_fd_ = -1;  // of one of links_
   BpfObject object_;
   std::vector<BpfLink> links_;  // after object_: links go before the object they point into
 };

@@ -208,6 +208,12 @@ void Sensor::close_books(std::uint64_t cgroup_id) {
 
 KnownTable& Sensor::known() { return state_->known; }
 
+bool Sensor::walk() {
+  bool done = true;
+  for (const Probe& probe : state_->probes) done = probe.walk() && done;
+  return done;
+}
+
 std::uint64_t Sensor::missed_runs() const {
   std::uint64_t missed = 0;
   for (const Probe& probe : state_->probes) missed += probe.missed_runs();

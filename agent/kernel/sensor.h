@@ -94,6 +94,9 @@ class Sensor {
   void close_books(std::uint64_t cgroup_id);
   /// What the programs need not send any more.
   KnownTable& known();
+  /// Makes the programs send what goes on and is told from time to time: bytes of connections that
+  /// are still open. False where the kernel refused it.
+  bool walk();
   /// Program runs that the kernel skipped, since open(); always 0 before 5.12.
   [[nodiscard]] std::uint64_t missed_runs() const;
 

@@ -43,6 +43,8 @@
 #define S_IFREG 0100000
 #define S_IXUGO 00111
 #define TCP_CLOSE 7
+#define TCP_CLOSE_WAIT 8
+#define TCP_ESTABLISHED 1
 #define TCP_SYN_SENT 2
 #define TMPFS_MAGIC 0x01021994
 
@@ -243,10 +245,53 @@ struct tcp_sock {
 	__u64 bytes_received;
 	__u64 bytes_sent;
 	__u64 bytes_retrans;
+	__u32 snd_una;
+	__u32 write_seq;
+};
+
+struct sk_buff {
+	__u32 len;
+	__u32 data_len;
+	__u16 transport_header;
+	__u16 network_header;
+	unsigned char *head;
+	unsigned char *data;
+};
+
+enum iter_type { ITER_IOVEC, ITER_UBUF };
+
+struct iovec {
+	void *iov_base;
+	unsigned long iov_len;
+};
+
+struct iov_iter {
+	__u8 iter_type;
+	unsigned long iov_offset;
+	unsigned long count;
+	const struct iovec *__iov;
+	void *ubuf;
+};
+
+struct iov_iter___before_v5_14 {
+	unsigned int type; /* with the direction in its lowest bit */
+};
+
+struct iov_iter___before_v6_4 {
+	const struct iovec *iov;
+};
+
+struct msghdr {
+	struct iov_iter msg_iter;
 };
 
 struct inet_sock {
 	__be16 inet_sport;
+};
+
+struct bpf_iter__bpf_map_elem {
+	void *key;
+	void *value;
 };
 
 struct proto_accept_arg {

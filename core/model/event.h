@@ -136,7 +136,8 @@ struct UnixConnect {
   std::string_view path;    // where the peer is bound; empty where abstract or not reached
 };
 
-/// A connection that has ended. The event's process is the one that opened it.
+/// A connection that has ended, or goes on (FLOW_OPEN): then these are the totals so far, and the
+/// next one of it replaces them. The event's process is the one that opened it.
 struct Flow {
   FileId exe;
   ProcessKey parent;
@@ -163,8 +164,26 @@ struct Write {
   std::string_view path;
 };
 
-using EventBody = std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead,
-                               Connect, PrivilegeUse, Listen, Accept, UnixConnect, Flow, Write>;
+/// A name that went over the network in clear; Event::kind tells whether a DNS answer, a TLS
+/// client or an HTTP request to a metadata address named it.
+struct NetworkName {
+  FileId exe;
+  ProcessKey parent;
+  std::uint32_t flags = 0;              // enum name_flag
+  std::array<std::uint8_t, 16> peer{};  // the server; as in Connect
+  std::array<std::uint8_t, 16> local{};
+  std::uint16_t peer_port = 0;
+  std::uint16_t local_port = 0;
+  std::uint16_t family = 0;
+  std::uint16_t question_type = 0;  // of DNS, with the next two
+  std::uint16_t answer_code = 0;
+  std::string_view addresses;  // bytes in network order: 4 each, 16 where AAAA was asked for
+  std::string_view name;       // empty where none was found
+};
+
+using EventBody =
+    std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead, Connect,
+                 PrivilegeUse, Listen, Accept, UnixConnect, Flow, Write, NetworkName>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

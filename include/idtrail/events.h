@@ -41,6 +41,8 @@ enum event_kind {
 #define EVENT_NAME_MAX 64 /* one path component */
 #define EVENT_ARGS_MAX 2048 /* the argument block as it lies in memory, NUL between arguments */
 #define EVENT_SUN_MAX 108 /* the name in a sockaddr_un; no NUL is included, and none is needed */
+#define EVENT_RAW_MAX 2048 /* bytes off the network, from which the reader takes a name */
+#define EVENT_ADDRESSES_MAX 32 /* of a DNS answer */
 #define EVENT_RECORD_MAX 8192 /* no record is larger */
 
 enum event_flag {
@@ -284,10 +286,11 @@ IDTRAIL_ASSERT_SIZE(struct unix_payload, 64);
 
 enum flow_flag {
 	FLOW_ACCEPTED = 1 << 0, /* the header's process took the connection; else it made it */
+	FLOW_OPEN = 1 << 1, /* it goes on: the totals so far, which the next record of it replaces */
 };
 
 /* header is the process that opened the connection, which may have ended since; boot_ns is the
- * connection's end. Payload bytes: what was sent again and what only opens and closes does not
+ * connection's end, or when it was looked at while open. Payload bytes: what was sent again and what only opens and closes does not
  * count. */
 struct flow_payload {
 	struct file_id exe; /* of the opener, when it opened */
@@ -338,5 +341,36 @@ struct write_payload {
 	__u16 reserved[3];
 };
 IDTRAIL_ASSERT_SIZE(struct write_payload, 64);
+
+enum name_flag {
+	NAME_RAW = 1 << 0, /* as the kernel half writes it; no decoder takes it */
+	NAME_CUT = 1 << 1, /* there was more than could be read, or than there is room for */
+	NAME_NONE = 1 << 2, /* no name was found in it */
+};
+
+/* Of dns, tls and http. The kernel half sends the first bytes off the network as tail (name_size
+ * of them, NAME_RAW). The reader puts the name that they hold in their place before anything else
+ * sees the record (agent/decode/network_name.h), so no payload goes further. Tail from then on: the
+ * name, lower-case for dns and tls, "METHOD path" for http, name_size bytes; then, for dns,
+ * address_count addresses of 4 (question_type A) or 16 bytes (AAAA).
+ *
+ * The peer is the server; the header is the process that receives the answer or sends. */
+struct name_payload {
+	struct file_id exe;
+	__u64 parent_start_boot_ns;
+	__u32 parent_tgid;
+	__u32 flags; /* enum name_flag */
+	__u8 local[16]; /* as in connect_payload */
+	__u8 peer[16];
+	__u16 local_port;
+	__u16 peer_port;
+	__u16 family; /* AF_INET or AF_INET6 */
+	__u16 protocol; /* IPPROTO_UDP for dns, else IPPROTO_TCP */
+	__u16 name_size;
+	__u16 address_count; /* of dns, as what follows */
+	__u16 question_type; /* as DNS numbers it: 1 is A, 28 is AAAA */
+	__u16 answer_code; /* as DNS numbers it: 0 is well, 3 is no such name */
+};
+IDTRAIL_ASSERT_SIZE(struct name_payload, 80);
 
 #endif /* IDTRAIL_EVENTS_H */

@@ -155,6 +155,55 @@ TEST_F(FlowTest, BelongsToWhoOpenedItWhoeverClosesIt) {
                         records[0].payload<flow_payload>().parent_start_boot_ns);
 }
 
+TEST_F(FlowTest, TellsTheTotalsOfAConnectionThatGoesOnAndThenOfItsEnd) {
+  int told[2];
+  int go_on[2];
+  ASSERT_EQ(pipe(told), 0);
+  ASSERT_EQ(pipe(go_on), 0);
+  Records open;
+  std::thread walker([&] {
+    char step = 0;
+    for (int i = 0; i < 3 && read(told[0], &step, 1) == 1; ++i) {
+      EXPECT_TRUE(shared_sensor().walk());
+      std::ranges::copy(select(seen(), EVENT_flow), std::back_inserter(open));
+      EXPECT_EQ(write(go_on[1], &step, 1), 1);
+    }
+  });
+  const Acted child = in_child([&] {
+    const auto step = [&] {
+      char one = 1;
+      return write(told[1], &one, 1) == 1 && read(go_on[0], &one, 1) == 1;
+    };
+    const Listener listener("127.0.0.1", SOCK_STREAM);
+    const Pair pair(listener, Address("127.0.0.1", listener.port()));
+    if (!pair.talk() || !step()) return 1;  // too young
+    std::this_thread::sleep_for(std::chrono::milliseconds(1100));
+    if (!step() || !step()) return 2;  // told; nothing since
+    return send_all(pair.client, kAsked) && receive_all(pair.server, kAsked) ? 0 : 3;
+  });
+  walker.join();
+  EXPECT_EQ(child.status, 0);
+  ASSERT_EQ(open.size(), 2U);
+  for (const Record& record : open) {
+    const auto payload = record.payload<flow_payload>();
+    const bool accepted = (payload.flags & FLOW_ACCEPTED) != 0;
+    expect_header(record, EVENT_flow, child);
+    EXPECT_NE(payload.flags & FLOW_OPEN, 0U);
+    EXPECT_EQ(payload.bytes_sent, accepted ? kAnswered : kAsked);
+    EXPECT_EQ(payload.bytes_received, accepted ? kAsked : kAnswered);
+    EXPECT_GT(payload.duration_ns, 1'000'000'000U);
+  }
+  EXPECT_NE(open[0].payload<flow_payload>().flags, open[1].payload<flow_payload>().flags);
+  const Records ended = flows(child.tgid, 2);
+  ASSERT_EQ(ended.size(), 2U);
+  for (const Record& record : ended) {
+    const auto payload = record.payload<flow_payload>();
+    EXPECT_EQ(payload.flags & FLOW_OPEN, 0U);
+    EXPECT_EQ(payload.flags == 0 ? payload.bytes_sent : payload.bytes_received, 2 * kAsked);
+  }
+  for (const int end : {told[0], told[1], go_on[0], go_on[1]}) close(end);
+}
+
 TEST_F(FlowTest, IsSilentWhereNothingWasEstablished) {
   const Acted child = in_child([] {
     const Address to("127.0.0.1", 1);

@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "tests/bpf/act.h"
-#include "tests/bpf/inet.h"
+#include "tests/bpf/network_name.h"
+#include "tests/bpf/own_network.h"
+#include "tests/unit/network_bytes.h"
 
 namespace idtrail::test {
 namespace {
@@ -36,6 +38,21 @@ void unix_connect_refused() {
   connect(socket, reinterpret_cast<sockaddr*>(&to), sizeof(to));
 }
 
+/// A DNS answer received, a TLS hello and a request for metadata sent.
+bool say_names() {
+  const Address resolver("127.0.0.1", 53);
+  const Listener client("127.0.0.1", SOCK_DGRAM);
+  const Address back("127.0.0.1", client.port());
+  std::string answer = network::dns_message("a.example", 1, {});
+  const int server = ::socket(AF_INET, SOCK_DGRAM, 0);
+  const Listener metadata(Address("169.254.169.254", 80), SOCK_STREAM);
+  return bind(server, resolver.get(), resolver.size) == 0 &&
+         sendto(server, answer.data(), answer.size(), 0, back.get(), back.size) > 0 &&
+         recv(client.socket(), answer.data(), answer.size(), 0) > 0 &&
+         Connection(Address("169.254.169.254", 80)).send("GET / HTTP/1.1\r\n") &&
+         Connection(Address("169.254.169.254", 80)).send(network::client_hello("a"));
+}
+
 TEST_P(TwinTest, SeesWhatItsTwinSees) {
   SensorOptions options;
   options.only = {GetParam().probe};
@@ -46,8 +63,11 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
   drain(*sensor);
   drain(shared_sensor());
 
+  const auto kind = static_cast<event_kind>(sensor->probes()[0].kind);
+  const bool names = kind == EVENT_dns || kind == EVENT_tls || kind == EVENT_http;
   const Folder folder;
   const Acted child = in_child([&] {
+    if (names && (!enter_own_network({"169.254.169.254"}) || !say_names())) return 2;
     Tmpfs volume(folder / "volume");
     write_file(folder / "volume/token", "secret");
     std::ifstream(folder / "volume/token").get();
@@ -63,9 +83,9 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     unix_connect_refused();
     return connect_refused();
   });
-  const auto kind = static_cast<event_kind>(sensor->probes()[0].kind);
   const Records twin = select(drain(*sensor), kind, child.tgid);
   const Records first = select(drain(shared_sensor()), kind, child.tgid);
+  EXPECT_EQ(child.status, 0);
   ASSERT_FALSE(first.empty());
   ASSERT_EQ(twin.size(), first.size());
   for (std::size_t i = 0; i < twin.size(); ++i) {
@@ -77,7 +97,7 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     EXPECT_EQ(payload.flags, CONNECT_RESULT_UNKNOWN);
     EXPECT_EQ(payload.result, 0);
     EXPECT_EQ(twin.back().payload<connect_payload>().dst_port, 1U);
-  } else if (kind == EVENT_exit || kind == EVENT_accept || kind == EVENT_write) {
+  } else if (kind == EVENT_exit || kind == EVENT_accept || kind == EVENT_write || names) {
     EXPECT_EQ(twin[0].body, first[0].body);
   }
 }
@@ -99,12 +119,15 @@ const Twin kTwins[] = {
     {"flow_kretprobe",
      "flow",
      {"flow/fexit"},
-     "tp_btf/inet_sock_set_state + kretprobe/inet_csk_accept"},
+     "tp_btf/inet_sock_set_state + iter/bpf_map_elem + kretprobe/inet_csk_accept"},
     {"write_kprobe",
      "write",
      {"write/fentry"},
      "kprobe/security_file_open + kprobe/security_path_rename + kprobe/security_path_link + "
      "kprobe/security_path_symlink"},
+    {"dns_kprobe", "dns", {"dns/fentry"}, "kprobe/skb_consume_udp"},
+    {"tls_kprobe", "tls", {"tls/fentry"}, "kprobe/tcp_sendmsg"},
+    {"http_kprobe", "http", {"http/fentry"}, "kprobe/tcp_sendmsg"},
     {"unix_kprobe", "unix", {"unix/fexit"}, "kprobe/security_socket_connect"},
 };
 INSTANTIATE_TEST_SUITE_P(Twins, TwinTest, testing::ValuesIn(kTwins),

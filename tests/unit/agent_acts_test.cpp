@@ -47,6 +47,9 @@ TEST(Acts, AreCountedUnderTheirIdentityAndRaiseNothing) {
       {"unix", testing::unix_record(app, testing::kNodeJs, "/run/docker.sock", "")},
       {"write", testing::write_record(app, testing::kNodeJs, "/etc/cron.d/job")},
       {"flow", testing::flow_record(app, testing::kNodeJs, 10, 20)},
+      {"dns", testing::name_record(app, EVENT_dns, "a.example")},
+      {"tls", testing::name_record(app, EVENT_tls, "a.example")},
+      {"http", testing::name_record(app, EVENT_http, "GET /latest")},
   };
   for (const auto& [event_class, record] : acts) {
     Pod pod;

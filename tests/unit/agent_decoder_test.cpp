@@ -37,7 +37,10 @@ std::vector<Bytes> one_of_each() {
           testing::accept_record(act, {.path = "/bin/nc"}, 8080),
           testing::unix_record(act, {.path = "/bin/nc"}, "docker.sock", "/run/docker.sock"),
           testing::flow_record(act, {.path = "/bin/nc"}, 10, 20),
-          testing::write_record(act, {.path = "/bin/sh"}, "/etc/cron.d/job")};
+          testing::write_record(act, {.path = "/bin/sh"}, "/etc/cron.d/job"),
+          testing::name_record(act, EVENT_dns, "a.example", "\x01\x02\x03\x04"),
+          testing::name_record(act, EVENT_tls, "a.example"),
+          testing::name_record(act, EVENT_http, "GET /latest")};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
@@ -199,6 +202,31 @@ TEST(Decoder, RefusesAWriteOfNoKnownPlaceOrKind) {
   }
 }
 
+TEST(Decoder, ReadsANameAndItsAddresses) {
+  Event event;
+  const Bytes record = testing::name_record({}, EVENT_dns, "a.example", "\x01\x02\x03\x04");
+  ASSERT_EQ(decode_record(record, event), Refusal::kNone);
+  const auto& answer = std::get<NetworkName>(event.body);
+  EXPECT_EQ(answer.name, "a.example");
+  EXPECT_EQ(answer.addresses, "\x01\x02\x03\x04");
+  EXPECT_EQ(answer.question_type, 1U);
+  EXPECT_EQ(answer.peer_port, 53U);
+}
+
+TEST(Decoder, RefusesWhatWentOverTheNetworkAndAddressesThatNobodyAskedFor) {
+  Event event;
+  EXPECT_EQ(decode_record(testing::raw_name_record({}, EVENT_tls, "hello"), event),
+            Refusal::kValue);
+  name_payload payload{};
+  payload.family = 2;
+  payload.address_count = 1;
+  EXPECT_EQ(decode_record(testing::record({}, EVENT_dns, payload), event), Refusal::kValue);
+  payload.question_type = 28;
+  payload.address_count = EVENT_ADDRESSES_MAX + 1;
+  EXPECT_EQ(decode_record(testing::record({}, EVENT_dns, payload, Bytes(33 * 16)), event),
+            Refusal::kValue);
+}
+
 TEST(Decoder, RefusesAFlowLongerThanTime) {
   Event event;
   flow_payload payload{};
@@ -306,6 +334,13 @@ TEST(RedactRecord, MasksSecretsInAWrittenPath) {
       testing::write_record({}, {.path = "/bin/sh"}, "/etc/cron.d/password=hunter2hunter2");
   EXPECT_GT(redact_record(record, redactor), 0U);
   EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
+}
+
+TEST(RedactRecord, MasksSecretsInARequestLine) {
+  Redactor redactor;
+  Bytes record = testing::name_record({}, EVENT_http, "GET /token=AKIAIOSFODNN7EXAMPLE");
+  EXPECT_GT(redact_record(record, redactor), 0U);
+  EXPECT_EQ(text_of(record).find("AKIAIOSFODNN7"), std::string::npos);
 }
 
 TEST(RedactRecord, BlanksTheTextOfARecordThatIsRefusedAndKeepsItRefused) {

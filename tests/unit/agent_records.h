@@ -220,4 +220,34 @@ inline Bytes write_record(const Act& act, const Program& program, std::string_vi
   return record(act, EVENT_write, payload, tail);
 }
 
+/// As the kernel half writes it: `raw` went over the network.
+inline Bytes raw_name_record(const Act& act, std::uint16_t kind, std::string_view raw,
+                             std::uint32_t flags = NAME_RAW) {
+  name_payload payload{};
+  payload.exe = file_of("/bin/curl");
+  payload.family = 2;
+  payload.peer_port = 53;
+  payload.flags = flags;
+  payload.name_size = static_cast<std::uint16_t>(raw.size());
+  const auto bytes = std::as_bytes(std::span(raw));
+  return record(act, kind, payload, Bytes(bytes.begin(), bytes.end()));
+}
+
+/// As the reader passes it on; `addresses` of an A question.
+inline Bytes name_record(const Act& act, std::uint16_t kind, std::string_view name,
+                         std::string_view addresses = {}) {
+  name_payload payload{};
+  payload.exe = file_of("/bin/curl");
+  payload.family = 2;
+  payload.peer_port = 53;
+  payload.question_type = kind == EVENT_dns ? 1 : 0;
+  payload.address_count = static_cast<std::uint16_t>(addresses.size() / 4);
+  Bytes tail;
+  put_text(tail, name);
+  payload.name_size = static_cast<std::uint16_t>(tail.size());
+  const auto bytes = std::as_bytes(std::span(addresses));
+  tail.insert(tail.end(), bytes.begin(), bytes.end());
+  return record(act, kind, payload, tail);
+}
+
 }  // namespace idtrail::testing

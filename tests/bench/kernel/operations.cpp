@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/kernel/operations.h"
 
+#include <array>
 #include <cstdlib>
 #include <memory>
 
@@ -70,6 +71,19 @@ void connect_close(const Peer& server) {
   close(accepted);
 }
 
+/// Over a connection that has sent before; `ends` are its two.
+void tcp_send(const std::array<int, 2>& ends) {
+  char text[16] = {};
+  if (send(ends[0], text, sizeof(text), 0) < 0) std::abort();
+  if (recv(ends[1], text, sizeof(text), 0) < 0) std::abort();
+}
+
+std::array<int, 2> connection(const Peer& server) {
+  const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (connect(client, server.get(), Peer::kSize) != 0) std::abort();
+  return {client, accept(server.socket(), nullptr, nullptr)};
+}
+
 void udp_send(int from, const Peer& to) {
   char text[16] = {};
   if (sendto(from, text, sizeof(text), 0, to.get(), Peer::kSize) < 0) std::abort();
@@ -82,6 +96,7 @@ std::vector<Operation> operations(const Places& places) {
   const auto server = std::make_shared<Peer>(SOCK_STREAM);
   const auto sink = std::make_shared<Peer>(SOCK_DGRAM);
   const int sender = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const auto ends = connection(*server);
   return {
       {"getppid", 2000, [] { syscall(SYS_getppid); }, false},
       {"open_close", 300, [places] { open_close(places.ordinary, false); }, false},
@@ -89,6 +104,7 @@ std::vector<Operation> operations(const Places& places) {
       {"fork_exit", 30, [] { fork_wait(nullptr); }, false},
       {"exec", 20, [places] { fork_wait(places.program.c_str()); }, false},
       {"connect_close", 50, [server] { connect_close(*server); }, true},
+      {"tcp_send", 200, [ends] { tcp_send(ends); }, false},
       {"udp_send", 200, [sink, sender] { udp_send(sender, *sink); }, false},
   };
 }
