@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "core/common/time.h"
+#include "core/model/gap.h"
 
 namespace idtrail {
 
@@ -163,8 +164,9 @@ struct Write {
   std::string_view path;
 };
 
-using EventBody = std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead,
-                               Connect, PrivilegeUse, Listen, Accept, UnixConnect, Flow, Write>;
+using EventBody =
+    std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead, Connect,
+                 PrivilegeUse, Listen, Accept, UnixConnect, Flow, Write, Gap>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

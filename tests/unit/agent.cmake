@@ -7,5 +7,5 @@ idtrail_unit_test(agent_identity_test
   LIBS idtrail_decode idtrail_identity)
 idtrail_unit_test(agent_recording_test SOURCES agent_recording_test.cpp LIBS idtrail_recording)
 idtrail_unit_test(agent_pipeline_test
-  SOURCES agent_acts_test.cpp agent_cache_test.cpp agent_ledger_test.cpp agent_replay_test.cpp
+  SOURCES agent_acts_test.cpp agent_cache_test.cpp agent_gap_test.cpp agent_ledger_test.cpp agent_replay_test.cpp
           agent_waiting_test.cpp LIBS idtrail_pipeline)
