@@ -7,8 +7,10 @@
 
 #include <poll.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "agent/api/local_api.h"
+#include "agent/api/metrics.h"
 #include "agent/books.h"
 #include "agent/decode/network_name.h"
 #include "agent/decode/redact_record.h"
@@ -40,8 +42,10 @@ constexpr std::size_t kQuestionsWaiting = 64;
 /// Members are in the order of their making; threads that use others come after them.
 class LiveAgent final : public Agent {
  public:
-  LiveAgent(Config config, Sensor sensor)
-      : config_(std::move(config)), sensor_(std::move(sensor)) {}
+  LiveAgent(Config config, Sensor sensor, Guard::Parts guard)
+      : config_(std::move(config)),
+        sensor_(std::move(sensor)),
+        guard_(sensor_, std::move(guard), [this](const v1::Fact& fact) { feed(fact); }) {}
   ~LiveAgent() override { stop_sources(); }
 
   Result<void> open(bool overwrite);
@@ -69,6 +73,7 @@ class LiveAgent final : public Agent {
 
   Config config_;
   Sensor sensor_;
+  Guard guard_;
   Bell bell_;
   RefusingQueue<v1::Fact> facts_{kFactsWaiting, &bell_};
   RefusingQueue<Job> jobs_{kQuestionsWaiting, &bell_};
@@ -81,6 +86,7 @@ class LiveAgent final : public Agent {
   std::unique_ptr<VolumeWatch> volumes_;  // null: volumes_missing_ says why
   std::unique_ptr<ContainerLookUps> containers_;
   std::unique_ptr<LocalApi> api_;
+  std::unique_ptr<MetricsPage> metrics_;  // null: switched off
   std::string volumes_missing_;
   Books books_{sensor_, [this](const v1::Fact& fact) { feed(fact); }};
   KnownBehaviours known_{sensor_.known(), [this](const v1::Fact& fact) { feed(fact); }};
@@ -101,6 +107,12 @@ Result<void> LiveAgent::open(bool overwrite) {
     if (!api) return api.error();
     api_ = std::move(*api);
   }
+  if (!config_.metrics_listen.empty()) {
+    auto metrics = MetricsPage::open(config_.metrics_listen, answers());
+    // A sensor without its page is worth more than none.
+    if (!metrics) spdlog::warn("no metrics page error=\"{}\"", metrics.error().message);
+    if (metrics) metrics_ = std::move(*metrics);
+  }
   if (auto done = feed_store(); !done) return done;
   feed_seeds();
   start_volumes();
@@ -112,7 +124,9 @@ Result<void> LiveAgent::open_outputs(bool overwrite) {
   auto delivery = Delivery::open(config_);
   if (!delivery) return delivery.error();
   delivery_ = std::move(*delivery);
-  const v1::SnapshotFact snapshot = take_snapshot(config_, sensor_.probes());
+  v1::SnapshotFact snapshot = take_snapshot(config_, sensor_.probes());
+  snapshot.set_agent_tgid(static_cast<std::uint32_t>(getpid()));
+  snapshot.set_self_test_tgid(guard_.helper_tgid());
   pipeline_ = std::make_unique<Pipeline>(snapshot);
   if (config_.record.empty()) return {};
   auto recorder = Recorder::create(config_.record, snapshot, overwrite);
@@ -203,8 +217,12 @@ LocalAnswers LiveAgent::answers() {
     books_.read();
     auto reply = pipeline_->coverage();
     complete_coverage(sensor_.probes(), live_state(), reply);
-    (*reply.mutable_counters())["verdicts"] = known_.size();
-    (*reply.mutable_counters())["verdicts_evicted"] = known_.evicted();
+    auto& counters = *reply.mutable_counters();
+    counters["verdicts"] = known_.size();
+    counters["verdicts_evicted"] = known_.evicted();
+    counters["self_tests_passed"] = guard_.tests_passed();
+    counters["ring_urgent_bytes"] = sensor_.waiting().urgent;
+    counters["ring_bulk_bytes"] = sensor_.waiting().bulk;
     return reply;
   };
   answers.doctor = [this](const v1::DoctorRequest&) {
@@ -235,6 +253,7 @@ void LiveAgent::on_record(std::span<const std::byte> record) {
   std::memcpy(record_.data(), record.data(), size);
   std::span<std::byte> own(record_.data(), size);
   own = own.first(take_network_name(own));
+  guard_.on_record(own);
   masked_bytes_ += redact_record(own, redactor_);
   if (recorder_ != nullptr) recorder_->record(own);
   pipeline_->on_record(own);
@@ -266,6 +285,7 @@ void LiveAgent::drain() {
     feed(*fact);
     busy = true;
   }
+  guard_.look(now);
   tick(now, busy);
   hand_on();
 }
@@ -323,6 +343,9 @@ void LiveAgent::hand_on() {
 
 LiveState LiveAgent::live_state() const {
   LiveState state;
+  guard_.add_counters(state.counters);
+  const bool page_missing = metrics_ == nullptr && !config_.metrics_listen.empty();
+  state.counters["metrics_page_missing"] = page_missing ? 1 : 0;
   state.counters["facts_refused"] = facts_.refused();
   state.counters["questions_refused"] = jobs_.refused();
   state.counters["findings_failed"] = delivery_->failed();
@@ -346,6 +369,7 @@ LiveState LiveAgent::live_state() const {
 
 void LiveAgent::stop_sources() {
   api_.reset();
+  metrics_.reset();
   containers_.reset();
   volumes_.reset();
 }
@@ -371,8 +395,9 @@ void LiveAgent::finish() {
 
 }  // namespace
 
-Result<std::unique_ptr<Agent>> Agent::start(const Config& config, Sensor sensor, bool overwrite) {
-  auto agent = std::make_unique<LiveAgent>(config, std::move(sensor));
+Result<std::unique_ptr<Agent>> Agent::start(const Config& config, Sensor sensor, Guard::Parts guard,
+                                            bool overwrite) {
+  auto agent = std::make_unique<LiveAgent>(config, std::move(sensor), std::move(guard));
   if (auto done = agent->open(overwrite); !done) return done.error();
   return std::unique_ptr<Agent>(std::move(agent));
 }

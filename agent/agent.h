@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "agent/config.h"
+#include "agent/guard.h"
 #include "agent/kernel/sensor.h"
 #include "core/common/result.h"
 
@@ -15,7 +16,8 @@ class Agent {
  public:
   /// Takes over an attached sensor and says what ran before it. `overwrite`: a recording that
   /// exists may be replaced.
-  static Result<std::unique_ptr<Agent>> start(const Config& config, Sensor sensor, bool overwrite);
+  static Result<std::unique_ptr<Agent>> start(const Config& config, Sensor sensor,
+                                              Guard::Parts guard, bool overwrite);
   virtual ~Agent() = default;
 
   /// Runs until `stop_fd` is readable, then hands everything on that is still on its way.

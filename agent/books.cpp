@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -11,11 +12,13 @@ namespace {
 
 constexpr std::uint64_t kPauseNs = 10'000'000'000;  // where nothing is lost
 
-v1::Fact fact_of(const CgroupBooks& books, bool last) {
+v1::Fact fact_of(const CgroupBooks& books, bool last, std::uint64_t since, std::uint64_t now) {
   v1::Fact fact;
   auto& ledger = *fact.mutable_ledger();
   ledger.set_cgroup_id(books.cgroup_id);
   ledger.set_removed(last);
+  ledger.set_since_boot_ns(since);
+  ledger.set_read_boot_ns(now);
   for (std::uint32_t kind = 0; kind < EVENT_KINDS; ++kind) {
     const auto& counts = books.counts[kind];
     if (std::ranges::all_of(counts, [](auto count) { return count == 0; })) continue;
@@ -38,6 +41,7 @@ void Books::open(std::uint64_t cgroup_id) {
 void Books::look(std::uint64_t now) {
   auto losses = sensor_.losses();
   const bool lost = losses != losses_;
+  since_ = std::exchange(looked_, now);
   if (!lost && now - last_read_ < kPauseNs) return;
   last_read_ = now;
   losses_ = std::move(losses);
@@ -70,7 +74,7 @@ void Books::feed(const CgroupBooks& books) {
   const bool last = books.removed && fed.leaving;
   const bool changed = sum != fed.sum;
   fed = {.sum = sum, .leaving = books.removed};
-  if (changed || last) feed_(fact_of(books, last));
+  if (changed || last) feed_(fact_of(books, last, since_, looked_));
   if (!last) return;
   sensor_.close_books(books.cgroup_id);
   fed_.erase(books.cgroup_id);

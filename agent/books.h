@@ -41,6 +41,8 @@ class Books {
   };
   FlatMap<Fed> fed_;  // by cgroup
   std::uint64_t last_read_ = 0;
+  std::uint64_t since_ = 0;  // what was lost now was not lost before that
+  std::uint64_t looked_ = 0;
   std::uint64_t refused_ = 0;
 };
 

@@ -37,9 +37,10 @@ struct Config {
   std::uint64_t quota_bulk = 8000;
   std::uint64_t quota_reserved = 256;  // urgent ones beyond it, each the first of its kind
   std::filesystem::path socket = "/run/idtrail/agent.sock";
-  std::filesystem::path record;        // empty: no recording
-  std::filesystem::path findings;      // empty: standard output only
-  std::uint64_t findings_kept = 1000;  // in memory, for the socket
+  std::string metrics_listen = "127.0.0.1:9718";  // empty: no metrics page
+  std::filesystem::path record;                   // empty: no recording
+  std::filesystem::path findings;                 // empty: standard output only
+  std::uint64_t findings_kept = 1000;             // in memory, for the socket
   std::string log_level = "info";
 };
 

@@ -33,18 +33,24 @@ void Ledger::add(const Book& from, Book& to) {
   }
 }
 
-bool Ledger::apply(const v1::LedgerFact& fact) {
-  bool lost = false;
+std::vector<Ledger::Loss> Ledger::apply(const v1::LedgerFact& fact) {
+  const auto more = [](std::uint64_t now, std::uint64_t before) {
+    return now > before ? now - before : 0;
+  };
+  std::vector<Loss> losses;
   for (const v1::LedgerCount& count : fact.counts()) {
     if (count.kind() >= EVENT_KINDS) continue;
     Entry& one = entry(CgroupId{fact.cgroup_id()}, count.kind());
-    lost = lost || count.limited() > one.limited || count.dropped() > one.dropped;
+    const Loss loss{.kind = one.kind,
+                    .limited = more(count.limited(), one.limited),
+                    .dropped = more(count.dropped(), one.dropped)};
+    if (loss.limited != 0 || loss.dropped != 0) losses.push_back(loss);
     one.delivered = count.delivered();
     one.known = count.known();
     one.limited = count.limited();
     one.dropped = count.dropped();
   }
-  return lost;
+  return losses;
 }
 
 void Ledger::close(CgroupId cgroup, const Place* place) {

@@ -27,8 +27,14 @@ class Ledger {
   void received(CgroupId cgroup, std::size_t kind) { ++entry(cgroup, kind).received; }
   void discarded(CgroupId cgroup, std::size_t kind) { ++entry(cgroup, kind).discarded; }
 
-  /// The kernel's counts of one cgroup, absolute. True where something was lost since the last.
-  bool apply(const v1::LedgerFact& fact);
+  /// Events of one class that were lost since the last fact.
+  struct Loss {
+    std::uint16_t kind = 0;
+    std::uint64_t limited = 0;
+    std::uint64_t dropped = 0;
+  };
+  /// The kernel's counts of one cgroup, absolute. One row for each class that lost something.
+  std::vector<Loss> apply(const v1::LedgerFact& fact);
   /// The cgroup is gone and its last counts have come: they go to who it was; null: nobody knows.
   void close(CgroupId cgroup, const Place* place);
 

@@ -12,7 +12,10 @@
 
 #include "agent/agent.h"
 #include "agent/config.h"
+#include "agent/guard.h"
 #include "agent/kernel/preflight.h"
+#include "agent/privileges.h"
+#include "agent/system_calls.h"
 
 #ifndef IDTRAIL_VERSION
 #define IDTRAIL_VERSION "unknown"
@@ -119,6 +122,11 @@ int cannot_watch(const idtrail::Error& error) {
   }
 }
 
+int cannot_start(const idtrail::Error& error) {
+  spdlog::error("start failed error=\"{}\"", error.message);
+  return kError;
+}
+
 std::size_t warn_refused(const idtrail::Sensor& sensor) {
   std::size_t refused = 0;
   for (const auto& probe : sensor.probes()) {
@@ -138,15 +146,20 @@ int watch(const Config& config, const Options& options) {
   wanted.quota = {.urgent = static_cast<std::uint32_t>(config.quota_urgent),
                   .bulk = static_cast<std::uint32_t>(config.quota_bulk),
                   .reserved = static_cast<std::uint32_t>(config.quota_reserved)};
+  auto guard = idtrail::Guard::prepare();
+  if (!guard) return cannot_start(guard.error());
   auto sensor = idtrail::Sensor::open(wanted);
   if (!sensor) return cannot_watch(sensor.error());
+  // The programs are attached: no right to do so again is needed, nor is any in a thread.
+  if (auto dropped = idtrail::drop_capabilities(); !dropped) return cannot_start(dropped.error());
   const std::size_t all = sensor->probes().size();
   const std::size_t refused = warn_refused(*sensor);
   if (options.strict && refused > 0) return kDegraded;
-  auto agent = idtrail::Agent::start(config, std::move(*sensor), options.overwrite);
-  if (!agent) {
-    spdlog::error("start failed error=\"{}\"", agent.error().message);
-    return kError;
+  auto agent =
+      idtrail::Agent::start(config, std::move(*sensor), std::move(*guard), options.overwrite);
+  if (!agent) return cannot_start(agent.error());
+  if (auto confined = idtrail::confine_agent(); !confined) {
+    spdlog::warn("system calls not confined error=\"{}\"", confined.error().message);
   }
   spdlog::info("ready probes={} refused={} socket={} store={} learning_window={}s", all - refused,
                refused, config.socket.string(), config.store.string(),

@@ -5,10 +5,13 @@
 #include <chrono>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "agent/activity.h"
 #include "agent/coverage.h"
 #include "agent/decode/behaviour_of.h"
 #include "agent/decode/decoder.h"
+#include "agent/gaps.h"
 #include "agent/identity/resolver.h"
 #include "agent/identity/waiting.h"
 #include "agent/ledger.h"
@@ -52,6 +55,7 @@ DetectorSettings detector_settings(const v1::SnapshotFact& snapshot) {
   settings.clock = clock_of(snapshot);
   settings.watch_window = or_default(snapshot.watch_window_ns(), settings.watch_window);
   settings.cool_down = or_default(snapshot.cool_down_ns(), settings.cool_down);
+  settings.own_tgids = {snapshot.agent_tgid(), snapshot.self_test_tgid()};
   return settings;
 }
 
@@ -78,6 +82,7 @@ class Pipeline::Stages {
     if (!event) return discard(record);
     ledger_.received(event->cgroup, event->kind);
     pass(event->at);
+    if (is_self_test(*event)) return;
     const std::optional<Actor> actor = resolver_.apply(*event, now_);
     if (resolver_.stirred()) review();
     if (!actor) return;
@@ -104,6 +109,9 @@ class Pipeline::Stages {
         break;
       case v1::Fact::kLoss:
         count_loss(fact.loss());
+        break;
+      case v1::Fact::kGap:
+        take_gap(fact.gap());
         break;
       case v1::Fact::kTick:
         pass(boot_time(fact.tick().boot_ns()));
@@ -192,12 +200,7 @@ class Pipeline::Stages {
     }
     activity_.note(actor.place->serial, seen.who, seen.event.kind, seen.event.at);
     order(seen, *actor.place);
-    for (auto& detector : detectors_) detector->inspect(seen, findings_);
-    if (findings_.empty()) return;
-    for (v1::Finding& finding : findings_.take()) {
-      activity_.note(actor.place->serial, finding, seen.event.at);
-      made_.push_back(std::move(finding));
-    }
+    inspect(seen, actor.place->serial);
   }
 
   /// Tells the kernel's cache what it need not send again, and what it must.
@@ -268,8 +271,49 @@ class Pipeline::Stages {
   void keep_books(const v1::LedgerFact& fact) {
     const CgroupId cgroup{fact.cgroup_id()};
     const Place* place = resolver_.place_of(cgroup);
-    if (ledger_.apply(fact)) note_hole(place);
+    const std::vector<Ledger::Loss> losses = ledger_.apply(fact);
+    if (!losses.empty()) note_hole(place);
+    for (const Gap& gap : gaps_of(fact, losses)) report(gap, place);
     if (fact.removed()) ledger_.close(cgroup, place);
+  }
+
+  /// The helper acts so that its records come back; they are nobody's behaviour.
+  [[nodiscard]] bool is_self_test(const Event& event) const {
+    return event.process.tgid != 0 && event.process.tgid == snapshot_.self_test_tgid() &&
+           (event.kind == EVENT_memfd || event.kind == EVENT_connect);
+  }
+
+  void take_gap(const v1::GapFact& fact) {
+    const Gap gap = gap_of(fact);
+    if (is_hole(gap.cause)) note_hole(nullptr);
+    report(gap, nullptr);
+  }
+
+  /// To the detectors and the coverage. `place` is whose events they were; null: the node's.
+  void report(const Gap& gap, const Place* place) {
+    const bool whose = place != nullptr && Containers::resolved(*place);
+    const Place& where = whose ? *place : resolver_.host();
+    Observation seen;
+    seen.event.at = gap.until;
+    seen.event.body = gap;
+    seen.who = {.identity = where.identity.get(),
+                .instance = &where.instance,
+                .identity_id = where.identity_id,
+                .subject = &nobody_,
+                .process = {},
+                .tree = {}};
+    gaps_.add(gap, whose ? fmt::format("{} {}", gap.object, display_name(*where.identity))
+                         : std::string(gap.object));
+    inspect(seen, where.serial);
+  }
+
+  void inspect(const Observation& seen, std::uint64_t place) {
+    for (auto& detector : detectors_) detector->inspect(seen, findings_);
+    if (findings_.empty()) return;
+    for (v1::Finding& finding : findings_.take()) {
+      activity_.note(place, finding, seen.event.at);
+      made_.push_back(std::move(finding));
+    }
   }
 
   void note_hole(const Place* place) {
@@ -287,6 +331,8 @@ class Pipeline::Stages {
   BootTime now_{};
   BootTime reviewed_{};
   Ledger ledger_;
+  Gaps gaps_;
+  const Subject nobody_;  // who acts in a gap
   CacheOrders orders_;
   Decoder decoder_;
   Resolver resolver_;
@@ -333,6 +379,7 @@ v1::CoverageReply Pipeline::coverage() const {
   stages_->add_bounds(*reply.mutable_counters());
   const auto place_of = [this](CgroupId cgroup) { return stages_->resolver_.place_of(cgroup); };
   stages_->ledger_.view(place_of, reply);
+  stages_->gaps_.view(clock_of(stages_->snapshot_), reply);
   return reply;
 }
 const Counters& Pipeline::counters() const { return stages_->counters_; }

@@ -4,6 +4,8 @@
 #include <bit>
 #include <charconv>
 
+#include <arpa/inet.h>
+
 #include "agent/config.h"
 #include "agent/durations.h"
 
@@ -92,6 +94,25 @@ std::string get_number(const Config& config) {
   return std::to_string(config.*Field);
 }
 
+/// IPV4:PORT or [IPV6]:PORT; no names, so that nothing is looked up.
+bool set_listen(Config& config, std::string_view text) {
+  const auto colon = text.rfind(':');
+  if (!text.empty()) {
+    if (colon == std::string_view::npos) return false;
+    std::uint16_t port = 0;
+    const auto digits = text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+    if (error != std::errc{} || end != digits.data() + digits.size() || port == 0) return false;
+    const std::string host(text.substr(0, colon));
+    in6_addr address{};
+    const bool v6 = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    const std::string bare = v6 ? host.substr(1, host.size() - 2) : host;
+    if (inet_pton(v6 ? AF_INET6 : AF_INET, bare.c_str(), &address) != 1) return false;
+  }
+  config.metrics_listen = text;
+  return true;
+}
+
 bool set_level(Config& config, std::string_view text) {
   if (std::find(kLevels.begin(), kLevels.end(), text) == kLevels.end()) return false;
   config.log_level = text;
@@ -154,6 +175,9 @@ constexpr Setting kSettings[] = {
      get_number<&Config::quota_reserved>},
     {"socket", "--socket", kOptionalPath, set_path<&Config::socket, true>,
      get_path<&Config::socket>},
+    {"metrics.listen", "--metrics-listen",
+     "an address such as 127.0.0.1:9718 or [::1]:9718, or \"\" for none", set_listen,
+     get_text<&Config::metrics_listen>},
     {"record", "--record", "a file's path, or \"\" for none", set_file<&Config::record>,
      get_path<&Config::record>},
     {"findings_file", "--findings", "a file's path, or \"\" for none", set_file<&Config::findings>,

@@ -33,6 +33,16 @@ Table ledger_table(const v1::CoverageReply& reply) {
   return table;
 }
 
+Table gap_table(const v1::CoverageReply& reply) {
+  Table table({"GAP", "OF", "TIMES", "SECONDS", "LAST", "WHAT"});
+  for (const auto& gap : reply.gaps()) {
+    table.add({Table::Cell(gap.cause(), Tone::kBad), or_dash(printable(gap.object())),
+               std::to_string(gap.count()), std::to_string((gap.total_ms() + 999) / 1000),
+               gap.last_until(), or_dash(printable(gap.text()))});
+  }
+  return table;
+}
+
 }  // namespace
 
 std::string coverage_text(const v1::CoverageReply& reply, bool wide, bool colour) {
@@ -56,6 +66,7 @@ std::string coverage_text(const v1::CoverageReply& reply, bool wide, bool colour
   if (const Table ledger = ledger_table(reply); !ledger.empty()) {
     text += "\n" + ledger.render(colour);
   }
+  if (const Table gaps = gap_table(reply); !gaps.empty()) text += "\n" + gaps.render(colour);
   const std::map<std::string, std::uint64_t> sorted(reply.counters().begin(),
                                                     reply.counters().end());
   Table counters({"COUNTER", "VALUE"});

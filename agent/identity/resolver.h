@@ -55,6 +55,8 @@ class Resolver {
     const Cgroups::Node* node = cgroups_.known(cgroup);
     return node != nullptr ? node->place : nullptr;
   }
+  /// The node itself, as far as it is no container and no unit.
+  [[nodiscard]] const Place& host() { return containers_.host(); }
   std::vector<LookUp> take_look_ups() { return containers_.take_look_ups(); }
   /// True after an event that made an unknown place known: waiting events should be looked at.
   [[nodiscard]] bool stirred() const { return !moved_.empty(); }

@@ -23,6 +23,10 @@ constexpr std::size_t kLogBytes = 16384;
 constexpr std::size_t kErrorBytes = 600;
 constexpr const char* kWalkedTable = "openers";
 
+// What libbpf 1.1 says where a type is not in the kernel itself and the modules' may not be read.
+constexpr std::string_view kModulesRefused = "failed to iterate BTF objects";
+constexpr const char* kKernelTypes = "/sys/kernel/btf/vmlinux";
+
 constexpr ProbeSpec kProbes[] = {
 #define PROBE(name, kind, summary) {#name, kind, name##_bpf__elf_bytes},
 #include "idtrail/probes.def"
@@ -48,11 +52,13 @@ std::vector<std::string> ways_of(bpf_object& object) {
   return ways;
 }
 
-Result<BpfObject> open_object(const ProbeSpec& spec) {
+Result<BpfObject> open_object(const ProbeSpec& spec, bool without_modules = false) {
   const LibbpfLog log;
   std::size_t size = 0;
   const void* elf = spec.elf(&size);
-  BpfObject object(bpf_object__open_mem(elf, size, nullptr));
+  LIBBPF_OPTS(bpf_object_open_opts, options);
+  if (without_modules) options.btf_custom_path = kKernelTypes;
+  BpfObject object(bpf_object__open_mem(elf, size, &options));
   if (!object) {
     return Error{Errc::kInternal, fmt::format("open probe {}: {}", spec.name, log.text())};
   }
@@ -126,9 +132,9 @@ Error refusal(const std::vector<Candidate>& chosen, int error, const LibbpfLog& 
 
 std::span<const ProbeSpec> probe_specs() { return kProbes; }
 
-Result<Probe> Probe::load_way(const ProbeSpec& spec, const std::string& way,
-                              const SharedMaps& maps) {
-  Result<BpfObject> object = open_object(spec);
+Result<Probe> Probe::load_way(const ProbeSpec& spec, const std::string& way, const SharedMaps& maps,
+                              bool without_modules) {
+  Result<BpfObject> object = open_object(spec, without_modules);
   if (!object) return object.error();
   const LibbpfLog log;
   Probe probe;
@@ -142,6 +148,7 @@ Result<Probe> Probe::load_way(const ProbeSpec& spec, const std::string& way,
     BpfLink link(attach(*probe.object_, candidate.program));
     if (!link) return refusal(chosen, errno, log);
     if (is_walk(candidate.program)) probe.walk_fd_ = bpf_link__fd(link.get());
+    probe.attachments_.emplace_back(bpf_link__fd(link.get()));
     probe.links_.push_back(std::move(link));
     probe.program_fds_.push_back(bpf_program__fd(candidate.program));
     probe.verified_insns_ = std::max(probe.verified_insns_, insns_walked(candidate));
@@ -162,7 +169,11 @@ Result<Probe> Probe::load(const ProbeSpec& spec, const SharedMaps& maps,
       refusals += fmt::format("{}: switched off by the settings", way);
       continue;
     }
-    Result<Probe> probe = load_way(spec, way, maps);
+    Result<Probe> probe = load_way(spec, way, maps, false);
+    // To read the modules' types takes CAP_SYS_ADMIN. None of ours is there.
+    if (!probe && probe.error().message.find(kModulesRefused) != std::string::npos) {
+      probe = load_way(spec, way, maps, true);
+    }
     if (probe) return probe;
     refusals += probe.error().message;
   }
@@ -181,6 +192,7 @@ bool Probe::walk() const {
   close(walk);
   return got == 0;
 }
+bool Probe::stands() const { return std::ranges::all_of(attachments_, &Attachment::stands); }
 
 std::uint64_t Probe::missed_runs() const {
   std::uint64_t missed = 0;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/kernel/attachment.h"
 #include "agent/kernel/handles.h"
 #include "agent/kernel/shared_maps.h"
 #include "core/common/result.h"
@@ -43,16 +44,19 @@ class Probe {
   [[nodiscard]] bool walk() const;
   /// Runs that the kernel skipped because the program was already at work on that CPU.
   [[nodiscard]] std::uint64_t missed_runs() const;
+  /// True while every program hangs where it was attached.
+  [[nodiscard]] bool stands() const;
 
  private:
   Probe() = default;
   static Result<Probe> load_way(const ProbeSpec& spec, const std::string& way,
-                                const SharedMaps& maps);
+                                const SharedMaps& maps, bool without_modules);
 
   std::string hook_;
   std::uint32_t verified_insns_ = 0;
   std::vector<int> program_fds_;
   int walk_fd_ = -1;  // of one of links_
+  std::vector<Attachment> attachments_;
   BpfObject object_;
   std::vector<BpfLink> links_;  // after object_: links go before the object they point into
 };

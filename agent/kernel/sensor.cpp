@@ -2,10 +2,13 @@
 #include "agent/kernel/sensor.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <unordered_map>
+#include <utility>
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
@@ -41,8 +44,19 @@ bool is_wanted(const SensorOptions& options, std::string_view probe) {
   return options.only.empty() || std::ranges::find(options.only, probe) != options.only.end();
 }
 
+std::size_t page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
+
+/// 0 where the kernel does not share the positions.
+std::uint64_t bytes_in(const Mapped& positions) {
+  if (!positions) return 0;
+  const auto* at = positions.as<const volatile std::uint64_t>();
+  const std::uint64_t consumed = at[0];
+  const std::uint64_t produced = at[page_bytes() / sizeof(*at)];
+  return produced > consumed ? produced - consumed : 0;
+}
+
 Result<void> check(const SensorOptions& options) {
-  const auto page = static_cast<std::uint32_t>(sysconf(_SC_PAGESIZE));
+  const auto page = static_cast<std::uint32_t>(page_bytes());
   if (!std::has_single_bit(options.ring_bytes) || options.ring_bytes < page) {
     return Error{Errc::kInvalid,
                  fmt::format("ring of {} bytes: must be a power of two, at least {}",
@@ -71,7 +85,10 @@ struct Sensor::State {
   CgroupHierarchy hierarchy;
   std::vector<ProbeStatus> statuses;
   Mapped losses;
+  struct control settings {};                                  // as we wrote it
+  std::unordered_map<std::uint32_t, volume_verdict> verdicts;  // likewise, by device
   KnownTable known;
+  std::array<Mapped, RINGS> positions;  // of consumer and producer, a page each
   std::optional<Reader> reader;
   std::vector<Probe> probes;  // last: programs stop before their maps go
 
@@ -79,13 +96,16 @@ struct Sensor::State {
       : maps(std::move(shared)), hierarchy(std::move(named)) {}
 
   Result<void> write_control(const SensorOptions& options, const KnownTable::Secret& secret) {
-    const struct control settings {
-      .agent_tgid = options.skip_tgid != 0 ? options.skip_tgid : static_cast<__u32>(getpid()),
-      .host_mntns =
-          options.host_mntns != 0 ? options.host_mntns : mount_namespace_of_first_process(),
-      .quota = {options.quota.urgent, options.quota.bulk}, .reserved_quota = options.quota.reserved,
-      .container_cgroup = container_cgroup_of(hierarchy), .hierarchy = hierarchy.id, .reserved = 0,
-      .secret = {secret[0], secret[1]},
+    settings = {
+        .agent_tgid = options.skip_tgid != 0 ? options.skip_tgid : static_cast<__u32>(getpid()),
+        .host_mntns =
+            options.host_mntns != 0 ? options.host_mntns : mount_namespace_of_first_process(),
+        .quota = {options.quota.urgent, options.quota.bulk},
+        .reserved_quota = options.quota.reserved,
+        .container_cgroup = container_cgroup_of(hierarchy),
+        .hierarchy = hierarchy.id,
+        .reserved = 0,
+        .secret = {secret[0], secret[1]},
     };
     if (bpf_map_update_elem(maps.fd("control"), &kOnlyKey, &settings, BPF_ANY) != 0) {
       return bpf_refused(errno, "write the settings map");
@@ -102,6 +122,31 @@ struct Sensor::State {
     const Errc code = errno == E2BIG ? Errc::kExhausted : Errc::kInternal;
     return Error{code,
                  fmt::format("open the books of cgroup {}: {}", cgroup_id, std::strerror(errno))};
+  }
+
+  void look_at_settings(std::vector<SensorDamage>& damages) const {
+    struct control now {};
+    if (bpf_map_lookup_elem(maps.fd("control"), &kOnlyKey, &now) == 0 &&
+        std::memcmp(&now, &settings, sizeof(now)) == 0) {
+      return;
+    }
+    damages.push_back({.name = "control", .what = "the settings are not those that we wrote"});
+  }
+
+  /// The mount probe takes verdicts away; nobody but us may add or turn one.
+  void look_at_volumes(std::vector<SensorDamage>& damages) const {
+    std::uint32_t device = 0;
+    const std::uint32_t* from = nullptr;
+    for (int i = 0; i < VOLUMES_MAX; ++i, from = &device) {
+      if (bpf_map_get_next_key(maps.fd("volumes"), from, &device) != 0) return;
+      volume_verdict now{};
+      if (bpf_map_lookup_elem(maps.fd("volumes"), &device, &now) != 0) continue;
+      const auto ours = verdicts.find(device);
+      if (ours != verdicts.end() && std::memcmp(&now, &ours->second, sizeof(now)) == 0) continue;
+      damages.push_back({.name = "volumes",
+                         .what = fmt::format("the verdict on device {}:{} is not ours",
+                                             device >> 20U, device & 0xfffffU)});
+    }
   }
 
   Result<void> load(const SensorOptions& options) {
@@ -145,6 +190,9 @@ Result<Sensor> Sensor::open(const SensorOptions& options) {
   Mapped known(state->maps.fd("known"), sizeof(known_bucket) * KNOWN_BUCKETS, true);
   if (!state->losses || !known) return bpf_refused(errno, "share memory with the programs");
   state->known = KnownTable(std::move(known), *secret);
+  for (const auto& [ring, name] : {std::pair{RING_URGENT, "urgent"}, {RING_BULK, "bulk"}}) {
+    state->positions[ring] = Mapped(state->maps.fd(name), 2 * page_bytes(), false);
+  }
   auto reader = Reader::open(state->maps.fd("urgent"), state->maps.fd("bulk"));
   if (!reader) return reader.error();
   state->reader = std::move(*reader);
@@ -167,6 +215,11 @@ std::size_t Sensor::poll(std::chrono::milliseconds timeout, const RecordFn& on_r
 }
 
 int Sensor::epoll_fd() const { return state_->reader->epoll_fd(); }
+
+Sensor::Waiting Sensor::waiting() const {
+  return {.urgent = bytes_in(state_->positions[RING_URGENT]),
+          .bulk = bytes_in(state_->positions[RING_BULK])};
+}
 
 std::vector<KindLosses> Sensor::losses() const {
   std::vector<KindLosses> totals(EVENT_KINDS);
@@ -220,15 +273,30 @@ std::uint64_t Sensor::missed_runs() const {
   return missed;
 }
 
+std::vector<SensorDamage> Sensor::damages() const {
+  std::vector<SensorDamage> damages;
+  for (const Probe& probe : state_->probes) {
+    if (probe.stands()) continue;
+    damages.push_back({.probe = true, .name = probe.hook(), .what = "is not attached any more"});
+  }
+  state_->look_at_settings(damages);
+  state_->look_at_volumes(damages);
+  return damages;
+}
+
 Result<void> Sensor::set_volume(std::uint32_t device, volume_kind kind, std::uint32_t generation) {
   const volume_verdict verdict{.kind = static_cast<__u32>(kind), .generation = generation};
-  if (bpf_map_update_elem(state_->maps.fd("volumes"), &device, &verdict, BPF_ANY) == 0) return {};
+  if (bpf_map_update_elem(state_->maps.fd("volumes"), &device, &verdict, BPF_ANY) == 0) {
+    state_->verdicts[device] = verdict;
+    return {};
+  }
   const Errc code = errno == E2BIG ? Errc::kExhausted : Errc::kInternal;
   return Error{code, fmt::format("keep the verdict on device {}:{}: {}", device >> 20U,
                                  device & 0xfffffU, std::strerror(errno))};
 }
 
 Result<void> Sensor::forget_volume(std::uint32_t device) {
+  state_->verdicts.erase(device);
   if (bpf_map_delete_elem(state_->maps.fd("volumes"), &device) == 0 || errno == ENOENT) return {};
   return Error{Errc::kInternal, fmt::format("drop the verdict on device {}:{}: {}", device >> 20U,
                                             device & 0xfffffU, std::strerror(errno))};

@@ -48,6 +48,13 @@ struct KindLosses {
   bool operator==(const KindLosses&) const = default;
 };
 
+/// What of the sensor is not as it was left.
+struct SensorDamage {
+  bool probe = false;  // a map otherwise
+  std::string name{};
+  std::string what{};
+};
+
 struct SensorOptions {
   std::uint32_t ring_bytes = 4U << 20U;  // of each ring; a power of two, at least a page
   SensorQuota quota{};
@@ -83,6 +90,13 @@ class Sensor {
   /// Readable when an urgent record waits; bulk records make nothing readable.
   [[nodiscard]] int epoll_fd() const;
 
+  /// Bytes that wait in each ring.
+  struct Waiting {
+    std::uint64_t urgent = 0;
+    std::uint64_t bulk = 0;
+  };
+  [[nodiscard]] Waiting waiting() const;
+
   /// By kind, since open(). Cheap: says whether books() is worth reading.
   [[nodiscard]] std::vector<KindLosses> losses() const;
   /// Calls `each` for every cgroup's books, that of key 0 among them.
@@ -99,6 +113,9 @@ class Sensor {
   bool walk();
   /// Program runs that the kernel skipped, since open(); always 0 before 5.12.
   [[nodiscard]] std::uint64_t missed_runs() const;
+  /// Probes that no longer hang where they were attached, and maps that hold what we did not
+  /// write. The table of verdicts is not looked through: sampling proves it.
+  [[nodiscard]] std::vector<SensorDamage> damages() const;
 
   /// What this tmpfs is, valid for that superblock only: `generation` is that of the mount or
   /// credential record, or volume_generation() read before the mount was looked at.

@@ -55,6 +55,17 @@ v1::Object destination_object(const Connect& connect) {
   return object;
 }
 
+v1::Object gap_object(const Gap& gap) {
+  v1::Object object;
+  object.set_kind("sensor");
+  object.set_name(valid_utf8(fmt::format("{} {}", cause_name(gap.cause), gap.object)));
+  v1::GapRef& ref = *object.mutable_gap();
+  ref.set_cause(cause_name(gap.cause));
+  ref.set_object(valid_utf8(gap.object));
+  ref.set_lost(gap.lost);
+  return object;
+}
+
 std::string command_line(const Exec& exec) {
   const std::string text = printable(exec.arguments.empty() ? exec.path : exec.arguments);
   constexpr std::string_view kNul = "\\x00";  // between arguments
@@ -71,6 +82,11 @@ std::string command_line(const Exec& exec) {
 }
 
 std::string event_text(const Observation& seen) {
+  if (const auto* gap = std::get_if<Gap>(&seen.event.body)) {
+    return fmt::format(
+        "{} {}: {}", cause_name(gap->cause), printable(gap->object),
+        gap->lost != 0 ? fmt::format("{} events lost", gap->lost) : printable(gap->text));
+  }
   std::string who = display_name(*seen.who.subject);
   if (const auto* exec = std::get_if<Exec>(&seen.event.body)) {
     return fmt::format("{} ran: {}", who, command_line(*exec));
@@ -88,6 +104,7 @@ std::string event_text(const Observation& seen) {
 }  // namespace
 
 std::string_view event_class(const Event& event) {
+  if (std::holds_alternative<Gap>(event.body)) return "gap";
   switch (event.kind) {
 #define PROBE(name, number, summary) \
   case number:                       \
@@ -120,6 +137,7 @@ v1::Object object_of(const Observation& seen) {
   if (const auto* connect = std::get_if<Connect>(&seen.event.body)) {
     return destination_object(*connect);
   }
+  if (const auto* gap = std::get_if<Gap>(&seen.event.body)) return gap_object(*gap);
   return seen.credential != nullptr ? credential_object(*seen.credential) : v1::Object();
 }
 

@@ -46,6 +46,15 @@ void set_who(const Observation& seen, v1::Finding& finding) {
   finding.mutable_subject()->set_pid(who.process.tgid);
 }
 
+/// Of a gap, which an object alone cannot tell: it knows no clock.
+void set_times(const Observation& seen, const ClockOffset& clock, v1::Finding& finding) {
+  const auto* gap = std::get_if<Gap>(&seen.event.body);
+  if (gap == nullptr) return;
+  v1::GapRef& ref = *finding.mutable_object()->mutable_gap();
+  ref.set_from(rfc3339(clock.wall(gap->from)));
+  ref.set_until(rfc3339(clock.wall(gap->until)));
+}
+
 }  // namespace
 
 const char* severity_name(Severity severity) {
@@ -84,6 +93,7 @@ void Findings::raise(const Observation& seen, Raised raised) {
   finding.set_id(hex64(hash_fields({hex64(key), finding.time()})));
   set_who(seen, finding);
   *finding.mutable_object() = object;
+  set_times(seen, settings_.clock, finding);
   for (v1::Evidence& earlier : raised.earlier) *finding.add_evidence() = std::move(earlier);
   *finding.add_evidence() = evidence_of(seen, settings_.clock);
   *finding.mutable_baseline_diff() = context_->baseline_diff(seen);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -23,6 +24,7 @@ struct DetectorSettings {
   /// Executables of the node itself that may read any pod's credentials. Never a container's.
   std::vector<std::string> credential_readers = {"/usr/bin/kubelet", "/usr/local/bin/kubelet",
                                                  "/usr/local/bin/k3s", "/usr/local/bin/k0s"};
+  std::array<std::uint32_t, 2> own_tgids{};  // of the agent and its helper; 0: not known
 };
 
 enum class Severity : std::uint8_t { kInfo, kLow, kMedium, kHigh, kCritical };

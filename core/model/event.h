@@ -9,6 +9,7 @@
 #include <variant>
 
 #include "core/common/time.h"
+#include "core/model/gap.h"
 
 namespace idtrail {
 
@@ -183,7 +184,7 @@ struct NetworkName {
 
 using EventBody =
     std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead, Connect,
-                 PrivilegeUse, Listen, Accept, UnixConnect, Flow, Write, NetworkName>;
+                 PrivilegeUse, Listen, Accept, UnixConnect, Flow, Write, NetworkName, Gap>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

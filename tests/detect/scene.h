@@ -201,6 +201,25 @@ class Scene final : public FindingContext {
     body.op = 1;
     return run(actor, kSetidKind, body);
   }
+  std::vector<v1::Finding> use_privilege(const Actor& actor, std::uint16_t kind,
+                                         const PrivilegeUse& use) {
+    return run(actor, kind, use);
+  }
+  /// What the pipeline makes of a gap in what it sees of the pod.
+  std::vector<v1::Finding> gap(const Pod& pod, const Gap& gap) {
+    const Subject nobody;
+    Observation seen;
+    seen.event.at = gap.until;
+    seen.event.body = gap;
+    seen.who = {.identity = &pod.identity,
+                .instance = &pod.instance,
+                .identity_id = pod.id,
+                .subject = &nobody,
+                .process = {},
+                .tree = {}};
+    for (auto& detector : detectors) detector->inspect(seen, findings_);
+    return findings_.take();
+  }
 
   BootTime now = boot_time(1'000'000'000);
   Baselines baselines;

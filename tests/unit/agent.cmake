@@ -8,5 +8,7 @@ idtrail_unit_test(agent_identity_test
   LIBS idtrail_decode idtrail_identity)
 idtrail_unit_test(agent_recording_test SOURCES agent_recording_test.cpp LIBS idtrail_recording)
 idtrail_unit_test(agent_pipeline_test
-  SOURCES agent_acts_test.cpp agent_cache_test.cpp agent_ledger_test.cpp agent_replay_test.cpp
+  SOURCES agent_acts_test.cpp agent_cache_test.cpp agent_gap_test.cpp agent_ledger_test.cpp agent_replay_test.cpp
           agent_waiting_test.cpp LIBS idtrail_pipeline)
+idtrail_unit_test(agent_guard_test SOURCES agent_guard_test.cpp LIBS idtrail_guard)
+idtrail_unit_test(agent_metrics_test SOURCES agent_metrics_test.cpp LIBS idtrail_api PkgConfig::PROMETHEUS fmt::fmt)

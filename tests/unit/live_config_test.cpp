@@ -30,6 +30,7 @@ credential_readers: [/usr/bin/kubelet, /opt/agent]
 ring_size: 16MiB
 findings_kept: 5
 quota: {urgent: 10, bulk: 20}
+metrics: {listen: "[::1]:9100"}
 )",
                                    "idtrail.yaml", {});
   ASSERT_TRUE(config) << config.error().message;
@@ -41,6 +42,7 @@ quota: {urgent: 10, bulk: 20}
   EXPECT_EQ(config->findings_kept, 5U);
   EXPECT_EQ(config->quota_urgent, 10U);
   EXPECT_EQ(config->quota_bulk, 20U);
+  EXPECT_EQ(config->metrics_listen, "[::1]:9100");
 }
 
 TEST(Config, LaysTheFileOverWhatWasThere) {
@@ -87,6 +89,9 @@ INSTANTIATE_TEST_SUITE_P(
               "idtrail.yaml:1: baseline. must be a mapping"},
         Wrong{"quota_no_number", "quota: {bulk: many}", "quota.bulk must be a number of records"},
         Wrong{"ring_no_power_of_two", "ring_size: 3MiB", "a power of two from 256KiB to 256MiB"},
+        Wrong{"metrics_without_port", "metrics: {listen: 127.0.0.1}", "must be an address such as"},
+        Wrong{"metrics_by_name", "metrics: {listen: \"localhost:9718\"}", "not \"localhost:9718\""},
+        Wrong{"metrics_beyond_ports", "metrics: {listen: \"127.0.0.1:99999\"}", "metrics.listen"},
         Wrong{"relative_path", "socket: agent.sock", "socket must be an absolute path"},
         Wrong{"key_twice", "node: a\nnode: b\n", "idtrail.yaml:2: node must be one value"},
         Wrong{"list_at_the_top", "- node", "the file must be a mapping of keys"},
