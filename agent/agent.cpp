@@ -16,6 +16,7 @@
 #include "agent/pipeline.h"
 #include "agent/recording/recorder.h"
 #include "agent/sources/containers.h"
+#include "agent/sources/descriptors.h"
 #include "agent/sources/queue.h"
 #include "agent/sources/seeds.h"
 #include "agent/sources/volume_watch.h"
@@ -50,7 +51,8 @@ class LiveAgent final : public Agent {
 
   Result<void> open_outputs(bool overwrite);
   Result<void> feed_store();
-  void feed_seeds();
+  Seeds feed_seeds();
+  void feed_descriptors(const Seeds& seeds);
   void start_sources();
   void start_volumes();
   LocalAnswers answers();
@@ -98,8 +100,9 @@ Result<void> LiveAgent::open(bool overwrite) {
     api_ = std::move(*api);
   }
   if (auto done = feed_store(); !done) return done;
-  feed_seeds();
+  const Seeds seeds = feed_seeds();
   start_volumes();
+  feed_descriptors(seeds);
   start_sources();
   return {};
 }
@@ -138,8 +141,8 @@ Result<void> LiveAgent::feed_store() {
   return loaded;
 }
 
-void LiveAgent::feed_seeds() {
-  const Seeds seeds = take_seeds({.proc = "/proc", .cgroup_root = config_.cgroup_root.string()});
+Seeds LiveAgent::feed_seeds() {
+  Seeds seeds = take_seeds({.proc = "/proc", .cgroup_root = config_.cgroup_root.string()});
   v1::Fact fact;
   for (const auto& cgroup : seeds.cgroups) {
     *fact.mutable_cgroup() = cgroup;
@@ -152,6 +155,19 @@ void LiveAgent::feed_seeds() {
   }
   spdlog::info("seen at start cgroups={} processes={} skipped={}", seeds.cgroups.size(),
                seeds.processes.size(), seeds.skipped);
+  return seeds;
+}
+
+/// After the volumes, so that what is held open in one has its name at once.
+void LiveAgent::feed_descriptors(const Seeds& seeds) {
+  const OpenDescriptors open = open_descriptors(
+      seeds.processes,
+      {.proc = "/proc", .now_boot_ns = boot_now_ns(), .generation = [this](std::uint32_t device) {
+         return sensor_.volume_generation(device);
+       }});
+  for (const auto& record : open.records) on_record(record);
+  spdlog::info("open at start credentials_and_connections={} skipped={}", open.records.size(),
+               open.skipped);
 }
 
 void LiveAgent::start_volumes() {

@@ -76,7 +76,7 @@ class Pipeline::Stages {
   void on_record(std::span<const std::byte> record) {
     std::optional<Event> event = decoder_.decode(record);  // failures are counted inside
     if (!event) return discard(record);
-    ledger_.received(event->cgroup, event->kind);
+    if (!event->at_start) ledger_.received(event->cgroup, event->kind);
     pass(event->at);
     const std::optional<Actor> actor = resolver_.apply(*event, now_);
     if (resolver_.stirred()) review();
@@ -211,6 +211,7 @@ class Pipeline::Stages {
       if (!alerted) forget_connects(place.serial);
       place.alert_until = seen.event.at + watch_window_;
     }
+    if (seen.event.at_start) return;  // its process is known by the clock's tick only
     if (!known || (!is_read && alerted) || orders_.known.size() == CacheOrders::kMax) return;
     const std::optional<behaviour> key = behaviour_of(seen.event);
     if (!key) return;

@@ -30,6 +30,7 @@ static __always_inline bool is_urgent(__u32 kind)
 	case EVENT_memfd:
 	case EVENT_io_uring:
 	case EVENT_write:
+	case EVENT_keyfile:
 		return true;
 	default:
 		return false;

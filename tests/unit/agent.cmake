@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-idtrail_unit_test(agent_decode_test SOURCES agent_behaviour_test.cpp agent_decoder_test.cpp LIBS idtrail_decode)
+idtrail_unit_test(agent_decode_test SOURCES agent_behaviour_test.cpp agent_decoder_test.cpp agent_key_name_test.cpp LIBS idtrail_decode)
 idtrail_unit_test(agent_identity_test
   SOURCES agent_cgroup_path_test.cpp agent_containers_test.cpp agent_entry_test.cpp
           agent_flat_map_test.cpp agent_lineage_test.cpp agent_processes_test.cpp
@@ -7,5 +7,5 @@ idtrail_unit_test(agent_identity_test
   LIBS idtrail_decode idtrail_identity)
 idtrail_unit_test(agent_recording_test SOURCES agent_recording_test.cpp LIBS idtrail_recording)
 idtrail_unit_test(agent_pipeline_test
-  SOURCES agent_acts_test.cpp agent_cache_test.cpp agent_ledger_test.cpp agent_replay_test.cpp
+  SOURCES agent_acts_test.cpp agent_cache_test.cpp agent_key_files_test.cpp agent_ledger_test.cpp agent_replay_test.cpp
           agent_waiting_test.cpp LIBS idtrail_pipeline)

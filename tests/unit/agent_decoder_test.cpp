@@ -37,7 +37,8 @@ std::vector<Bytes> one_of_each() {
           testing::accept_record(act, {.path = "/bin/nc"}, 8080),
           testing::unix_record(act, {.path = "/bin/nc"}, "docker.sock", "/run/docker.sock"),
           testing::flow_record(act, {.path = "/bin/nc"}, 10, 20),
-          testing::write_record(act, {.path = "/bin/sh"}, "/etc/cron.d/job")};
+          testing::write_record(act, {.path = "/bin/sh"}, "/etc/cron.d/job"),
+          testing::keyfile_record(act, {.path = "/bin/cat"}, "/root/.ssh/id_rsa")};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
@@ -199,6 +200,30 @@ TEST(Decoder, RefusesAWriteOfNoKnownPlaceOrKind) {
   }
 }
 
+TEST(Decoder, ReadsAReadOfAKeyFile) {
+  Event event;
+  const testing::Program cat{.path = "/bin/cat"};
+  const Bytes record = testing::keyfile_record({}, cat, "/proc/9/environ", KEY_ENVIRON, -13, 9);
+  ASSERT_EQ(decode_record(record, event), Refusal::kNone);
+  const auto& read = std::get<CredentialRead>(event.body);
+  EXPECT_EQ(event.kind, EVENT_keyfile);
+  EXPECT_EQ(read.path, "/proc/9/environ");
+  EXPECT_EQ(read.sort, KEY_ENVIRON);
+  EXPECT_EQ(read.result, -13);
+  EXPECT_EQ(read.target_tgid, 9U);
+  EXPECT_EQ(read.file.inode, testing::file_of("/proc/9/environ").inode);
+}
+
+TEST(Decoder, RefusesAKeyOfNoKnownSortOrResult) {
+  Event event;
+  for (const std::uint16_t wrong : {0, KEY_ENVIRON + 1}) {
+    EXPECT_EQ(decode_record(testing::keyfile_record({}, {.path = "/x"}, "/k", wrong), event),
+              Refusal::kValue);
+  }
+  EXPECT_EQ(decode_record(testing::keyfile_record({}, {.path = "/x"}, "/k", KEY_SSH, 1), event),
+            Refusal::kValue);
+}
+
 TEST(Decoder, RefusesAFlowLongerThanTime) {
   Event event;
   flow_payload payload{};
@@ -304,6 +329,14 @@ TEST(RedactRecord, MasksSecretsInAWrittenPath) {
   Redactor redactor;
   Bytes record =
       testing::write_record({}, {.path = "/bin/sh"}, "/etc/cron.d/password=hunter2hunter2");
+  EXPECT_GT(redact_record(record, redactor), 0U);
+  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
+}
+
+TEST(RedactRecord, MasksSecretsInTheNameOfAKey) {
+  Redactor redactor;
+  Bytes record =
+      testing::keyfile_record({}, {.path = "/bin/cat"}, "/k/password=hunter2hunter2.key");
   EXPECT_GT(redact_record(record, redactor), 0U);
   EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
 }
