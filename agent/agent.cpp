@@ -20,6 +20,7 @@
 #include "agent/sources/queue.h"
 #include "agent/sources/seeds.h"
 #include "agent/sources/volume_watch.h"
+#include "agent/stacks.h"
 #include "agent/views.h"
 #include "core/common/redact.h"
 #include "core/store/baseline_store.h"
@@ -59,6 +60,7 @@ class LiveAgent final : public Agent {
 
   void feed(const v1::Fact& fact);
   void on_record(std::span<const std::byte> record);
+  void on_stack(const Stack& stack);
   void drain();
   void tick(std::uint64_t now, bool busy);
   void ask(const LookUp& look_up);
@@ -73,6 +75,7 @@ class LiveAgent final : public Agent {
   RefusingQueue<v1::Fact> facts_{kFactsWaiting, &bell_};
   RefusingQueue<Job> jobs_{kQuestionsWaiting, &bell_};
   Redactor redactor_;
+  Symboliser symboliser_;
   std::array<std::byte, recording::kRecordMax> record_{};
   std::unique_ptr<Delivery> delivery_;
   std::unique_ptr<BaselineStore> store_;  // null: baselines live in memory only
@@ -160,13 +163,13 @@ Seeds LiveAgent::feed_seeds() {
 
 /// After the volumes, so that what is held open in one has its name at once.
 void LiveAgent::feed_descriptors(const Seeds& seeds) {
-  const OpenDescriptors open = open_descriptors(
-      seeds.processes,
-      {.proc = "/proc", .now_boot_ns = boot_now_ns(), .generation = [this](std::uint32_t device) {
-         return sensor_.volume_generation(device);
-       }});
+  const auto generation = [this](std::uint32_t device) {
+    return sensor_.volume_generation(device);
+  };
+  const OpenDescriptors open =
+      open_descriptors(seeds.processes, {.now_boot_ns = boot_now_ns(), .generation = generation});
   for (const auto& record : open.records) on_record(record);
-  spdlog::info("open at start credentials_and_connections={} skipped={}", open.records.size(),
+  spdlog::info("open at start files_and_connections={} skipped={}", open.records.size(),
                open.skipped);
 }
 
@@ -240,7 +243,15 @@ void LiveAgent::feed(const v1::Fact& fact) {
   if (!done) spdlog::debug("volume verdict refused error=\"{}\"", done.error().message);
 }
 
+void LiveAgent::on_stack(const Stack& stack) {
+  if (!pipeline_->awaits_stack(stack.tgid, stack.tid, stack.boot_ns)) return;
+  v1::Fact fact;
+  *fact.mutable_stack() = symboliser_.look(stack, boot_now_ns());
+  feed(fact);
+}
+
 void LiveAgent::on_record(std::span<const std::byte> record) {
+  if (const auto stack = stack_of(record)) return on_stack(*stack);
   // The ring's bytes stay the kernel's; a longer record is cut and then refused by the decoder.
   const auto size = std::min(record.size(), record_.size());
   std::memcpy(record_.data(), record.data(), size);

@@ -134,6 +134,7 @@ int watch(const Config& config, const Options& options) {
   if (auto may = idtrail::preflight(); !may) return cannot_watch(may.error());
   idtrail::SensorOptions wanted;
   wanted.ring_bytes = static_cast<std::uint32_t>(config.ring_bytes);
+  wanted.stacks = config.stacks;
   wanted.quota = {.urgent = static_cast<std::uint32_t>(config.quota_urgent),
                   .bulk = static_cast<std::uint32_t>(config.quota_bulk),
                   .reserved = static_cast<std::uint32_t>(config.quota_reserved)};

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
+#include <tuple>
 #include <utility>
 
 #include "agent/activity.h"
@@ -20,6 +22,7 @@ namespace {
 
 constexpr std::chrono::seconds kDeadlineMax{60};  // removed cgroups are kept for longer
 constexpr std::chrono::milliseconds kReviewPause{50};
+constexpr std::chrono::milliseconds kStackDeadline{500};
 
 template <typename Duration>
 Duration or_default(std::uint64_t ns, Duration fallback) {
@@ -54,6 +57,17 @@ DetectorSettings detector_settings(const v1::SnapshotFact& snapshot) {
   settings.cool_down = or_default(snapshot.cool_down_ns(), settings.cool_down);
   return settings;
 }
+
+/// A read, as the stack that follows it names it.
+using StackKey = std::tuple<std::uint32_t, std::uint32_t, BootTime>;
+StackKey stack_key(std::uint32_t tgid, std::uint32_t tid, BootTime at) { return {tgid, tid, at}; }
+
+/// A finding on its way out.
+struct Made {
+  v1::Finding finding;
+  StackKey read{};
+  BootTime until{};  // how long it waits for the stack of its read; zero: not
+};
 
 }  // namespace
 
@@ -105,6 +119,9 @@ class Pipeline::Stages {
       case v1::Fact::kLoss:
         count_loss(fact.loss());
         break;
+      case v1::Fact::kStack:
+        add_stack(fact.stack());
+        break;
       case v1::Fact::kTick:
         pass(boot_time(fact.tick().boot_ns()));
         baselines_.advance(now_);
@@ -128,6 +145,7 @@ class Pipeline::Stages {
   void finish() {
     review();
     while (!waiting_.empty()) let_go(waiting_.take_oldest());
+    for (Made& made : made_) made.until = {};
   }
 
   /// Event time goes on; what has waited too long goes out.
@@ -196,8 +214,43 @@ class Pipeline::Stages {
     if (findings_.empty()) return;
     for (v1::Finding& finding : findings_.take()) {
       activity_.note(actor.place->serial, finding, seen.event.at);
-      made_.push_back(std::move(finding));
+      made_.push_back({.finding = std::move(finding)});
+      if (may_have_stack(seen.event)) {
+        made_.back().read = stack_key(seen.event.process.tgid, seen.event.tid, seen.event.at);
+        made_.back().until = seen.event.at + kStackDeadline;
+      }
     }
+  }
+
+  /// The kernel half sends one behind each read (include/idtrail/events.h).
+  [[nodiscard]] bool may_have_stack(const Event& event) const {
+    return snapshot_.stacks() && !event.at_start &&
+           std::holds_alternative<CredentialRead>(event.body);
+  }
+
+  void add_stack(const v1::StackFact& fact) {
+    const StackKey read = stack_key(fact.tgid(), fact.tid(), boot_time(fact.boot_ns()));
+    for (Made& made : made_) {
+      if (made.until == BootTime{} || made.read != read) continue;
+      made.until = {};
+      auto& evidence = *made.finding.mutable_evidence(made.finding.evidence_size() - 1);
+      *evidence.mutable_stack()->mutable_frames() = fact.frames();
+    }
+  }
+
+  [[nodiscard]] bool awaits_stack(const StackKey& read) const {
+    return std::ranges::any_of(
+        made_, [&](const Made& made) { return made.until != BootTime{} && made.read == read; });
+  }
+
+  /// In their order: one that waits for its stack holds up those behind it.
+  std::vector<v1::Finding> take_findings() {
+    std::vector<v1::Finding> ready;
+    while (!made_.empty() && made_.front().until <= now_) {
+      ready.push_back(std::move(made_.front().finding));
+      made_.pop_front();
+    }
+    return ready;
   }
 
   /// Tells the kernel's cache what it need not send again, and what it must.
@@ -297,7 +350,7 @@ class Pipeline::Stages {
   std::vector<std::unique_ptr<Detector>> detectors_;
   Findings findings_;
   Activity activity_;
-  std::vector<v1::Finding> made_;
+  std::deque<Made> made_;
 };
 
 Pipeline::Pipeline(const v1::SnapshotFact& snapshot)
@@ -309,7 +362,11 @@ void Pipeline::on_fact(const v1::Fact& fact) { stages_->on_fact(fact); }
 void Pipeline::finish() { stages_->finish(); }
 
 std::vector<LookUp> Pipeline::take_look_ups() { return stages_->resolver_.take_look_ups(); }
-std::vector<v1::Finding> Pipeline::take_findings() { return std::exchange(stages_->made_, {}); }
+std::vector<v1::Finding> Pipeline::take_findings() { return stages_->take_findings(); }
+
+bool Pipeline::awaits_stack(std::uint32_t tgid, std::uint32_t tid, std::uint64_t boot_ns) const {
+  return stages_->awaits_stack(stack_key(tgid, tid, boot_time(boot_ns)));
+}
 BaselineChanges Pipeline::take_changes() { return stages_->baselines_.take_changes(); }
 
 CacheOrders Pipeline::take_cache_orders() { return std::exchange(stages_->orders_, {}); }

@@ -77,7 +77,7 @@ static __always_inline void fill(struct credential_payload *out, const struct op
 }
 
 /* The file is readable and on a tmpfs. False if that is ordinary: the name may tell more. */
-static __always_inline bool emit_open(const struct opened opened, __u32 received)
+static __always_inline bool emit_open(void *ctx, const struct opened opened, __u32 received)
 {
 	const struct task_struct *task = current_task();
 	__u32 device = opened.id.device;
@@ -115,58 +115,60 @@ static __always_inline bool emit_open(const struct opened opened, __u32 received
 	event->credential.flags = flags;
 	event->credential.volume_generation = generation;
 	event_submit(event, EVENT_credential);
+	event_add_stack(ctx, &arrival, task);
 	return true;
 }
 
 /* All that an ordinary open costs. `typed`: the verifier knows what `file` is. */
-static __always_inline int on_file(const struct file *file, __u32 received, bool typed)
+static __always_inline int on_file(void *ctx, const struct file *file, __u32 received,
+				   bool typed)
 {
 	if (!(FILE_READ(typed, file, f_mode) & FMODE_READ))
 		return 0;
 	if (FILE_READ(typed, file, f_inode, i_sb, s_magic) == TMPFS_MAGIC &&
-	    emit_open(opened(file, typed), received))
+	    emit_open(ctx, opened(file, typed), received))
 		return 0;
 	if (typed && !has_key_name(file))
 		return 0;
-	return on_key_name(file, received);
+	return on_key_name(ctx, file, received);
 }
 
 SEC("?fentry/security_file_open")
 int BPF_PROG(open_fentry, struct file *file)
 {
-	return on_file(file, 0, true);
+	return on_file(ctx, file, 0, true);
 }
 
 SEC("?fentry/security_file_receive")
 int BPF_PROG(receive_fentry, struct file *file)
 {
-	return on_file(file, CREDENTIAL_RECEIVED, true);
+	return on_file(ctx, file, CREDENTIAL_RECEIVED, true);
 }
 
 SEC("?lsm/file_open")
 int BPF_PROG(open_lsm, struct file *file)
 {
-	on_file(file, 0, true);
+	on_file(ctx, file, 0, true);
 	return 0;
 }
 
 SEC("?lsm/file_receive")
 int BPF_PROG(receive_lsm, struct file *file)
 {
-	on_file(file, CREDENTIAL_RECEIVED, true);
+	on_file(ctx, file, CREDENTIAL_RECEIVED, true);
 	return 0;
 }
 
 SEC("?kprobe/security_file_open")
 int BPF_KPROBE(open_kprobe, struct file *file)
 {
-	return on_file(file, 0, false);
+	return on_file(ctx, file, 0, false);
 }
 
 SEC("?kprobe/security_file_receive")
 int BPF_KPROBE(receive_kprobe, struct file *file)
 {
-	return on_file(file, CREDENTIAL_RECEIVED, false);
+	return on_file(ctx, file, CREDENTIAL_RECEIVED, false);
 }
 
 char LICENSE[] SEC("license") = "GPL";

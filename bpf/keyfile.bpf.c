@@ -15,7 +15,8 @@ static __always_inline __u32 tgid_of(const struct inode *inode)
 	return BPF_CORE_READ(proc, pid, numbers[0].nr);
 }
 
-static __always_inline int on_environ(const struct file *file, int result, __u32 flags)
+static __always_inline int on_environ(void *ctx, const struct file *file, int result,
+				      __u32 flags)
 {
 	struct keyfile_payload what = {
 		.flags = flags,
@@ -26,19 +27,19 @@ static __always_inline int on_environ(const struct file *file, int result, __u32
 
 	if (what.target_tgid == bpf_get_current_pid_tgid() >> 32 || from_agent())
 		return 0;
-	return emit_keyfile(file, &what);
+	return emit_keyfile(ctx, file, &what);
 }
 
 SEC("?fexit/environ_open")
 int BPF_PROG(environ_fexit, struct inode *inode, struct file *file, int result)
 {
-	return on_environ(file, result, 0);
+	return on_environ(ctx, file, result, 0);
 }
 
 SEC("?kprobe/environ_open")
 int BPF_KPROBE(environ_kprobe, struct inode *inode, struct file *file)
 {
-	return on_environ(file, 0, CREDENTIAL_RESULT_UNKNOWN);
+	return on_environ(ctx, file, 0, CREDENTIAL_RESULT_UNKNOWN);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -77,7 +77,7 @@ struct Sensor::State {
       .host_mntns =
           options.host_mntns != 0 ? options.host_mntns : mount_namespace_of_first_process(),
       .quota = {options.quota.urgent, options.quota.bulk}, .reserved_quota = options.quota.reserved,
-      .reserved = 0, .secret = {secret[0], secret[1]},
+      .stacks = options.stacks ? 1U : 0U, .secret = {secret[0], secret[1]},
     };
     if (bpf_map_update_elem(maps.fd("control"), &kOnlyKey, &settings, BPF_ANY) != 0) {
       return bpf_refused(errno, "write the settings map");

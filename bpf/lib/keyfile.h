@@ -7,7 +7,7 @@
 #define IDTRAIL_BPF_KEYFILE_H
 
 #include "bpf/lib/path.h"
-#include "bpf/lib/ring.h"
+#include "bpf/lib/stack.h"
 #include "idtrail/key_name.h"
 
 struct keyfile_event {
@@ -102,7 +102,8 @@ static __always_inline bool is_internal(const struct vfsmount *mnt)
 	return !ns || ns > -4096UL;
 }
 
-static __always_inline int emit_keyfile(const struct file *file, const struct keyfile_payload *what)
+static __always_inline int emit_keyfile(void *ctx, const struct file *file,
+					const struct keyfile_payload *what)
 {
 	const struct task_struct *task = current_task();
 	const struct task_struct *parent = TASK_READ(task, real_parent);
@@ -147,11 +148,12 @@ static __always_inline int emit_keyfile(const struct file *file, const struct ke
 	payload->path_size = size;
 	event_output(&out->event.hdr, &arrival, task, EVENT_keyfile,
 		     sizeof(out->event.hdr) + sizeof(out->event.keyfile) + size);
+	event_add_stack(ctx, &arrival, task);
 	return 0;
 }
 
 /* A file that can be read. overlayfs opens the file below once more: no act of the caller. */
-static __always_inline int on_key_name(const struct file *file, __u32 flags)
+static __always_inline int on_key_name(void *ctx, const struct file *file, __u32 flags)
 {
 	const struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	const struct inode *inode = BPF_CORE_READ(file, f_inode);
@@ -160,7 +162,7 @@ static __always_inline int on_key_name(const struct file *file, __u32 flags)
 	if (!what.sort || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || from_agent() ||
 	    BPF_CORE_READ(dentry, d_inode) != inode || is_internal(BPF_CORE_READ(file, f_path.mnt)))
 		return 0;
-	return emit_keyfile(file, &what);
+	return emit_keyfile(ctx, file, &what);
 }
 
 #endif /* IDTRAIL_BPF_KEYFILE_H */

@@ -370,4 +370,16 @@ struct write_payload {
 };
 IDTRAIL_ASSERT_SIZE(struct write_payload, 64);
 
+/* No probe's kind: where in its program the process stood. Follows the record of a read, with its
+ * boot_ns, tgid and tid. On nobody's books: no more than a remark on that record. */
+#define EVENT_stack 30
+#define STACK_FRAMES_MAX 32
+
+struct stack_payload {
+	__u32 frames; /* that are told, the innermost first */
+	__u32 reserved;
+	__u64 addresses[STACK_FRAMES_MAX];
+};
+IDTRAIL_ASSERT_SIZE(struct stack_payload, 264);
+
 #endif /* IDTRAIL_EVENTS_H */

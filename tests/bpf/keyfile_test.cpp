@@ -208,6 +208,48 @@ TEST_F(KeyfileTest, TellsAnEnvironmentThatIsRefused) {
   EXPECT_EQ(path, file);
 }
 
+/// In a sensor of its own: the one that the tests share sends none.
+TEST_F(KeyfileTest, TellsWhereInItsProgramTheReaderStands) {
+  SensorOptions options;
+  options.only = {"credential", "keyfile"};
+  options.stacks = true;
+  auto sensor = Sensor::open(options);
+  ASSERT_TRUE(sensor) << sensor.error().message;
+  const Tmpfs volume(folder_ / "volume");
+  make("volume/token");
+  make("disk/tls.key");
+  drain(*sensor);
+  const Acted reader = in_child([&] {
+    return open((folder_ / "volume/token").c_str(), O_RDONLY) >= 0 &&
+                   open((folder_ / "disk/tls.key").c_str(), O_RDONLY) >= 0 &&
+                   open("/proc/1/environ", O_RDONLY) >= 0
+               ? 0
+               : 1;
+  });
+  EXPECT_EQ(reader.status, 0);
+  const Records all = drain(*sensor);
+  Records reads = select(all, EVENT_credential, reader.tgid);
+  for (const Record& record : select(all, EVENT_keyfile, reader.tgid)) reads.push_back(record);
+  const Records stacks = select(all, static_cast<event_kind>(EVENT_stack), reader.tgid);
+  ASSERT_EQ(reads.size(), 3U);
+  ASSERT_EQ(stacks.size(), 3U);
+  for (std::size_t i = 0; i < stacks.size(); ++i) {
+    EXPECT_EQ(stacks[i].header.boot_ns, reads[i].header.boot_ns);
+    EXPECT_EQ(stacks[i].header.tid, reads[i].header.tid);
+    ASSERT_EQ(stacks[i].body.size(), sizeof(stack_payload));
+    const auto payload = stacks[i].payload<stack_payload>();
+    ASSERT_GE(payload.frames, 1U);
+    ASSERT_LE(payload.frames, static_cast<unsigned>(STACK_FRAMES_MAX));
+    EXPECT_NE(payload.addresses[0], 0U);
+    for (std::size_t at = payload.frames; at < STACK_FRAMES_MAX; ++at) {
+      EXPECT_EQ(payload.addresses[at], 0U);
+    }
+  }
+  // This program did it, by way of the C library.
+  const auto payload = stacks[0].payload<stack_payload>();
+  EXPECT_LT(payload.addresses[0], 1ULL << 47U);
+}
+
 TEST_F(KeyfileTest, IsSilentOnTheOwnEnvironment) {
   const Acted reader = open_in_child("/proc/self/environ");
   EXPECT_EQ(reader.status, 0);

@@ -9,3 +9,6 @@ idtrail_unit_test(agent_recording_test SOURCES agent_recording_test.cpp LIBS idt
 idtrail_unit_test(agent_pipeline_test
   SOURCES agent_acts_test.cpp agent_cache_test.cpp agent_key_files_test.cpp agent_ledger_test.cpp agent_replay_test.cpp
           agent_waiting_test.cpp LIBS idtrail_pipeline)
+if(IDTRAIL_BPF)
+  idtrail_unit_test(agent_stacks_test SOURCES agent_stacks_test.cpp LIBS idtrail_stacks)
+endif()

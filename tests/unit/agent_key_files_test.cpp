@@ -17,10 +17,10 @@ const testing::Program kCat{.path = "/bin/cat", .flags = EXEC_OVERLAY};
 
 /// A pod whose application reads its key while it learns; then the window passes.
 struct Pod {
-  Pipeline pipeline{testing::snapshot()};
+  Pipeline pipeline;
   Act app{.at = 100 * kSecond, .cgroup = testing::kCgroupA, .tgid = 200, .start = 100};
 
-  Pod() {
+  explicit Pod(const v1::SnapshotFact& snapshot = testing::snapshot()) : pipeline(snapshot) {
     pipeline.on_fact(testing::cgroup_fact(1, 0, "/"));
     pipeline.on_fact(testing::cgroup_fact(testing::kPodCgroup, 1, testing::pod_path()));
     pipeline.on_record(testing::cgroup_record({.at = app.at}, testing::kCgroupA,
@@ -118,6 +118,45 @@ TEST(KeyFiles, APassedDescriptorIsToldAsSuch) {
   const auto findings = pod.read(cat, kCat, record);
   ASSERT_EQ(findings.size(), 1U);
   EXPECT_NE(findings[0].evidence(0).text().find("was passed a descriptor of"), std::string::npos);
+}
+
+v1::SnapshotFact with_stacks() {
+  v1::SnapshotFact snapshot = testing::snapshot();
+  snapshot.set_stacks(true);
+  return snapshot;
+}
+
+TEST(KeyFiles, AFindingWaitsForTheStackOfItsRead) {
+  Pod pod(with_stacks());
+  const Act cat = pod.child();
+  const auto record = testing::keyfile_record(cat, kCat, "/etc/ssl/tls.key", KEY_TLS);
+  EXPECT_TRUE(pod.read(cat, kCat, record).empty());
+  EXPECT_TRUE(pod.pipeline.awaits_stack(cat.tgid, cat.tgid, cat.at));
+  EXPECT_FALSE(pod.pipeline.awaits_stack(cat.tgid, cat.tgid, cat.at + 1));
+  v1::Fact fact;
+  fact.mutable_stack()->set_tgid(cat.tgid);
+  fact.mutable_stack()->set_tid(cat.tgid);
+  fact.mutable_stack()->set_boot_ns(cat.at);
+  fact.mutable_stack()->add_frames("main+0x10 (/bin/cat)");
+  pod.pipeline.on_fact(fact);
+  const auto findings = pod.pipeline.take_findings();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].evidence(0).stack().frames(0), "main+0x10 (/bin/cat)");
+  pod.pipeline.on_fact(fact);
+  EXPECT_TRUE(pod.pipeline.take_findings().empty()) << "once";
+}
+
+TEST(KeyFiles, AStackThatDoesNotComeIsWaitedForNoLongerThanHalfASecond) {
+  Pod pod(with_stacks());
+  const Act cat = pod.child();
+  const auto record = testing::keyfile_record(cat, kCat, "/etc/ssl/tls.key", KEY_TLS);
+  EXPECT_TRUE(pod.read(cat, kCat, record).empty());
+  pod.pipeline.on_fact(testing::tick_fact(cat.at + kSecond / 4));
+  EXPECT_TRUE(pod.pipeline.take_findings().empty());
+  pod.pipeline.on_fact(testing::tick_fact(cat.at + kSecond / 2));
+  const auto findings = pod.pipeline.take_findings();
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_FALSE(findings[0].evidence(0).has_stack());
 }
 
 TEST(KeyFiles, OneThatWaitsForItsContainerIsNamedWhenItGoes) {
