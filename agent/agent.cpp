@@ -19,9 +19,11 @@
 #include "agent/pipeline.h"
 #include "agent/recording/recorder.h"
 #include "agent/sources/containers.h"
+#include "agent/sources/descriptors.h"
 #include "agent/sources/queue.h"
 #include "agent/sources/seeds.h"
 #include "agent/sources/volume_watch.h"
+#include "agent/stacks.h"
 #include "agent/views.h"
 #include "core/common/redact.h"
 #include "core/store/baseline_store.h"
@@ -42,10 +44,11 @@ constexpr std::size_t kQuestionsWaiting = 64;
 /// Members are in the order of their making; threads that use others come after them.
 class LiveAgent final : public Agent {
  public:
-  LiveAgent(Config config, Sensor sensor, Guard::Parts guard)
+  LiveAgent(Config config, Sensor sensor, Guard::Parts guard, SymbolHelper symbols)
       : config_(std::move(config)),
         sensor_(std::move(sensor)),
-        guard_(sensor_, std::move(guard), [this](const v1::Fact& fact) { feed(fact); }) {}
+        guard_(sensor_, std::move(guard), [this](const v1::Fact& fact) { feed(fact); }),
+        symbols_(std::move(symbols)) {}
   ~LiveAgent() override { stop_sources(); }
 
   Result<void> open(bool overwrite);
@@ -56,13 +59,15 @@ class LiveAgent final : public Agent {
 
   Result<void> open_outputs(bool overwrite);
   Result<void> feed_store();
-  void feed_seeds();
+  Seeds feed_seeds();
+  void feed_descriptors(const Seeds& seeds);
   void start_sources();
   void start_volumes();
   LocalAnswers answers();
 
   void feed(const v1::Fact& fact);
   void on_record(std::span<const std::byte> record);
+  void on_stack(const Stack& stack);
   void drain();
   void tick(std::uint64_t now, bool busy);
   void ask(const LookUp& look_up);
@@ -78,6 +83,8 @@ class LiveAgent final : public Agent {
   RefusingQueue<v1::Fact> facts_{kFactsWaiting, &bell_};
   RefusingQueue<Job> jobs_{kQuestionsWaiting, &bell_};
   Redactor redactor_;
+  SymbolHelper symbols_;
+  Symboliser symboliser_{[this](const Stack& stack) { return symbols_.symbolise(stack); }};
   std::array<std::byte, recording::kRecordMax> record_{};
   std::unique_ptr<Delivery> delivery_;
   std::unique_ptr<BaselineStore> store_;  // null: baselines live in memory only
@@ -114,8 +121,9 @@ Result<void> LiveAgent::open(bool overwrite) {
     if (metrics) metrics_ = std::move(*metrics);
   }
   if (auto done = feed_store(); !done) return done;
-  feed_seeds();
+  const Seeds seeds = feed_seeds();
   start_volumes();
+  feed_descriptors(seeds);
   start_sources();
   return {};
 }
@@ -156,8 +164,8 @@ Result<void> LiveAgent::feed_store() {
   return loaded;
 }
 
-void LiveAgent::feed_seeds() {
-  const Seeds seeds = take_seeds({.proc = "/proc", .cgroups = sensor_.hierarchy()});
+Seeds LiveAgent::feed_seeds() {
+  Seeds seeds = take_seeds({.proc = "/proc", .cgroups = sensor_.hierarchy()});
   v1::Fact fact;
   for (const auto& cgroup : seeds.cgroups) {
     *fact.mutable_cgroup() = cgroup;
@@ -170,6 +178,19 @@ void LiveAgent::feed_seeds() {
   }
   spdlog::info("seen at start cgroups={} processes={} skipped={}", seeds.cgroups.size(),
                seeds.processes.size(), seeds.skipped);
+  return seeds;
+}
+
+/// After the volumes, so that what is held open in one has its name at once.
+void LiveAgent::feed_descriptors(const Seeds& seeds) {
+  const auto generation = [this](std::uint32_t device) {
+    return sensor_.volume_generation(device);
+  };
+  const OpenDescriptors open =
+      open_descriptors(seeds.processes, {.now_boot_ns = boot_now_ns(), .generation = generation});
+  for (const auto& record : open.records) on_record(record);
+  spdlog::info("open at start files_and_connections={} skipped={}", open.records.size(),
+               open.skipped);
 }
 
 void LiveAgent::start_volumes() {
@@ -247,7 +268,15 @@ void LiveAgent::feed(const v1::Fact& fact) {
   if (!done) spdlog::debug("volume verdict refused error=\"{}\"", done.error().message);
 }
 
+void LiveAgent::on_stack(const Stack& stack) {
+  if (!pipeline_->awaits_stack(stack.tgid, stack.tid, stack.boot_ns)) return;
+  v1::Fact fact;
+  *fact.mutable_stack() = symboliser_.look(stack, boot_now_ns());
+  feed(fact);
+}
+
 void LiveAgent::on_record(std::span<const std::byte> record) {
+  if (const auto stack = stack_of(record)) return on_stack(*stack);
   // The ring's bytes stay the kernel's; a longer record is cut and then refused by the decoder.
   const auto size = std::min(record.size(), record_.size());
   std::memcpy(record_.data(), record.data(), size);
@@ -396,8 +425,9 @@ void LiveAgent::finish() {
 }  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::start(const Config& config, Sensor sensor, Guard::Parts guard,
-                                            bool overwrite) {
-  auto agent = std::make_unique<LiveAgent>(config, std::move(sensor), std::move(guard));
+                                            SymbolHelper symbols, bool overwrite) {
+  auto agent =
+      std::make_unique<LiveAgent>(config, std::move(sensor), std::move(guard), std::move(symbols));
   if (auto done = agent->open(overwrite); !done) return done.error();
   return std::unique_ptr<Agent>(std::move(agent));
 }

@@ -6,6 +6,7 @@
 #include "agent/config.h"
 #include "agent/guard.h"
 #include "agent/kernel/sensor.h"
+#include "agent/symbol_helper.h"
 #include "core/common/result.h"
 
 namespace idtrail {
@@ -17,7 +18,8 @@ class Agent {
   /// Takes over an attached sensor and says what ran before it. `overwrite`: a recording that
   /// exists may be replaced.
   static Result<std::unique_ptr<Agent>> start(const Config& config, Sensor sensor,
-                                              Guard::Parts guard, bool overwrite);
+                                              Guard::Parts guard, SymbolHelper symbols,
+                                              bool overwrite);
   virtual ~Agent() = default;
 
   /// Runs until `stop_fd` is readable, then hands everything on that is still on its way.

@@ -13,10 +13,10 @@ namespace {
 constexpr const char* kNotCovered[] = {
     "sandboxed pods (gVisor, Kata): their kernel is not this node's",
     "secrets given as environment variables: no file is read",
-    "credentials copied into other files: only credential volumes are recognised",
-    "credentials on the node's disk (hostPath, ConfigMaps): only volumes of their own are "
-    "recognised",
-    "tokens sent over descriptors that another process opened",
+    "credentials on a disk (hostPath, ConfigMaps, copies) in files whose names do not tell: keys "
+    "of AWS, Kubernetes, registries, GCP, SSH, TLS and Vault are known by their usual names",
+    "reads over a descriptor that was inherited: its opening is seen, and its passing to another "
+    "process",
     "bytes of UDP, and of TCP connections that are older than the probe",
     "names that are resolved over TCP, TLS or HTTPS, or by another process (a local resolver)",
     "server names in an encrypted ClientHello, over QUIC, or behind STARTTLS or a proxy",

@@ -143,11 +143,14 @@ int watch(const Config& config, const Options& options) {
   idtrail::SensorOptions wanted;
   wanted.ring_bytes = static_cast<std::uint32_t>(config.ring_bytes);
   wanted.cgroup_root = config.cgroup_root.string();
+  wanted.stacks = config.stacks;
   wanted.quota = {.urgent = static_cast<std::uint32_t>(config.quota_urgent),
                   .bulk = static_cast<std::uint32_t>(config.quota_bulk),
                   .reserved = static_cast<std::uint32_t>(config.quota_reserved)};
   auto guard = idtrail::Guard::prepare();
   if (!guard) return cannot_start(guard.error());
+  auto symbols = idtrail::SymbolHelper::start();
+  if (!symbols) return cannot_start(symbols.error());
   auto sensor = idtrail::Sensor::open(wanted);
   if (!sensor) return cannot_watch(sensor.error());
   // The programs are attached: no right to do so again is needed, nor is any in a thread.
@@ -155,8 +158,8 @@ int watch(const Config& config, const Options& options) {
   const std::size_t all = sensor->probes().size();
   const std::size_t refused = warn_refused(*sensor);
   if (options.strict && refused > 0) return kDegraded;
-  auto agent =
-      idtrail::Agent::start(config, std::move(*sensor), std::move(*guard), options.overwrite);
+  auto agent = idtrail::Agent::start(config, std::move(*sensor), std::move(*guard),
+                                     std::move(*symbols), options.overwrite);
   if (!agent) return cannot_start(agent.error());
   if (auto confined = idtrail::confine_agent(); !confined) {
     spdlog::warn("system calls not confined error=\"{}\"", confined.error().message);

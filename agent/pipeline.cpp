@@ -15,6 +15,7 @@
 #include "agent/identity/resolver.h"
 #include "agent/identity/waiting.h"
 #include "agent/ledger.h"
+#include "agent/outbox.h"
 #include "core/detect/detector.h"
 #include "core/detect/finding.h"
 
@@ -80,7 +81,7 @@ class Pipeline::Stages {
   void on_record(std::span<const std::byte> record) {
     std::optional<Event> event = decoder_.decode(record);  // failures are counted inside
     if (!event) return discard(record);
-    ledger_.received(event->cgroup, event->kind);
+    if (!event->at_start) ledger_.received(event->cgroup, event->kind);
     pass(event->at);
     if (is_self_test(*event)) return;
     const std::optional<Actor> actor = resolver_.apply(*event, now_);
@@ -113,6 +114,9 @@ class Pipeline::Stages {
       case v1::Fact::kGap:
         take_gap(fact.gap());
         break;
+      case v1::Fact::kStack:
+        outbox_.add_stack(fact.stack());
+        break;
       case v1::Fact::kTick:
         pass(boot_time(fact.tick().boot_ns()));
         baselines_.advance(now_);
@@ -136,6 +140,7 @@ class Pipeline::Stages {
   void finish() {
     review();
     while (!waiting_.empty()) let_go(waiting_.take_oldest());
+    outbox_.finish();
   }
 
   /// Event time goes on; what has waited too long goes out.
@@ -203,6 +208,12 @@ class Pipeline::Stages {
     inspect(seen, actor.place->serial);
   }
 
+  /// The kernel half sends one behind each read (include/idtrail/events.h).
+  [[nodiscard]] bool may_have_stack(const Event& event) const {
+    return snapshot_.stacks() && !event.at_start &&
+           std::holds_alternative<CredentialRead>(event.body);
+  }
+
   /// Tells the kernel's cache what it need not send again, and what it must.
   void order(const Observation& seen, Place& place) {
     const Novelty& novelty = seen.novelty;
@@ -214,6 +225,7 @@ class Pipeline::Stages {
       if (!alerted) forget_connects(place.serial);
       place.alert_until = seen.event.at + watch_window_;
     }
+    if (seen.event.at_start) return;  // its process is known by the clock's tick only
     if (!known || (!is_read && alerted) || orders_.known.size() == CacheOrders::kMax) return;
     const std::optional<behaviour> key = behaviour_of(seen.event);
     if (!key) return;
@@ -310,9 +322,13 @@ class Pipeline::Stages {
   void inspect(const Observation& seen, std::uint64_t place) {
     for (auto& detector : detectors_) detector->inspect(seen, findings_);
     if (findings_.empty()) return;
+    std::optional<StackKey> read;
+    if (may_have_stack(seen.event)) {
+      read = stack_key(seen.event.process.tgid, seen.event.tid, seen.event.at);
+    }
     for (v1::Finding& finding : findings_.take()) {
       activity_.note(place, finding, seen.event.at);
-      made_.push_back(std::move(finding));
+      outbox_.put(std::move(finding), read);
     }
   }
 
@@ -342,7 +358,7 @@ class Pipeline::Stages {
   std::vector<std::unique_ptr<Detector>> detectors_;
   Findings findings_;
   Activity activity_;
-  std::vector<v1::Finding> made_;
+  Outbox outbox_;
 };
 
 Pipeline::Pipeline(const v1::SnapshotFact& snapshot)
@@ -354,7 +370,11 @@ void Pipeline::on_fact(const v1::Fact& fact) { stages_->on_fact(fact); }
 void Pipeline::finish() { stages_->finish(); }
 
 std::vector<LookUp> Pipeline::take_look_ups() { return stages_->resolver_.take_look_ups(); }
-std::vector<v1::Finding> Pipeline::take_findings() { return std::exchange(stages_->made_, {}); }
+std::vector<v1::Finding> Pipeline::take_findings() { return stages_->outbox_.take(stages_->now_); }
+
+bool Pipeline::awaits_stack(std::uint32_t tgid, std::uint32_t tid, std::uint64_t boot_ns) const {
+  return stages_->outbox_.awaits(stack_key(tgid, tid, boot_time(boot_ns)));
+}
 BaselineChanges Pipeline::take_changes() { return stages_->baselines_.take_changes(); }
 
 CacheOrders Pipeline::take_cache_orders() { return std::exchange(stages_->orders_, {}); }

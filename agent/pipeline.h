@@ -41,7 +41,11 @@ class Pipeline {
 
   /// What live sources are asked, each once until answered, asked again if the answer is late.
   std::vector<LookUp> take_look_ups();
+  /// But those that wait for a StackFact, for half a second at most, and what came after them.
   std::vector<v1::Finding> take_findings();
+  /// Whether a StackFact of this read would be used.
+  [[nodiscard]] bool awaits_stack(std::uint32_t tgid, std::uint32_t tid,
+                                  std::uint64_t boot_ns) const;
   BaselineChanges take_changes();
   CacheOrders take_cache_orders();
 

@@ -17,7 +17,8 @@ namespace {
 constexpr int kCapabilitiesMax = 64;
 
 constexpr std::uint64_t bit(unsigned capability) { return 1ULL << capability; }
-constexpr std::uint64_t kKept = bit(CAP_BPF) | bit(CAP_SYS_PTRACE) | bit(CAP_DAC_READ_SEARCH);
+constexpr std::uint64_t kLooking = bit(CAP_SYS_PTRACE) | bit(CAP_DAC_READ_SEARCH);
+constexpr std::uint64_t kKept = bit(CAP_BPF) | kLooking;
 
 Error refused(const char* what) {
   return {Errc::kPermission, fmt::format("{}: {}", what, std::strerror(errno))};
@@ -51,6 +52,8 @@ Result<void> keep_only(std::uint64_t kept) {
 }  // namespace
 
 Result<void> drop_capabilities() { return keep_only(kKept); }
+
+Result<void> drop_to_looking() { return keep_only(kLooking); }
 
 Result<void> drop_all_capabilities() { return keep_only(0); }
 

@@ -13,6 +13,9 @@ namespace idtrail {
 /// Before any thread starts: a capability is a thread's.
 Result<void> drop_capabilities();
 
+/// The same, and CAP_BPF too: for a process that only looks into others.
+Result<void> drop_to_looking();
+
 /// The same, and all of them: for a process that needs no right at all.
 Result<void> drop_all_capabilities();
 

@@ -112,6 +112,16 @@ bool set_listen(Config& config, std::string_view text) {
   config.metrics_listen = text;
   return true;
 }
+template <bool Config::*Field>
+bool set_switch(Config& config, std::string_view text) {
+  if (text != "true" && text != "false") return false;
+  config.*Field = text == "true";
+  return true;
+}
+template <bool Config::*Field>
+std::string get_switch(const Config& config) {
+  return config.*Field ? "true" : "false";
+}
 
 bool set_level(Config& config, std::string_view text) {
   if (std::find(kLevels.begin(), kLevels.end(), text) == kLevels.end()) return false;
@@ -173,6 +183,8 @@ constexpr Setting kSettings[] = {
      get_number<&Config::quota_bulk>},
     {"quota.reserved", "--quota-reserved", kQuota, set_number<&Config::quota_reserved, kMaxQuota>,
      get_number<&Config::quota_reserved>},
+    {"stacks", "--stacks", "true or false", set_switch<&Config::stacks>,
+     get_switch<&Config::stacks>},
     {"socket", "--socket", kOptionalPath, set_path<&Config::socket, true>,
      get_path<&Config::socket>},
     {"metrics.listen", "--metrics-listen",

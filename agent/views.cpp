@@ -87,6 +87,7 @@ v1::SnapshotFact take_snapshot(const Config& config, std::span<const ProbeStatus
   }
   snapshot.set_agent_version(IDTRAIL_VERSION);
   snapshot.set_scope_cgroup(config.scope_cgroup);
+  snapshot.set_stacks(config.stacks);
   return snapshot;
 }
 

@@ -6,9 +6,12 @@
  * third cheaper than lsm/, which also needs `bpf` in the list of LSMs; kprobe costs twice as
  * much.
  *
- * Nearly every open is of no interest, so the first test is the cheapest that drops most: the
- * file system's magic, three loads away. */
-#include "bpf/lib/ring.h"
+ * And security_file_receive: a descriptor that another process opened and passed on (SCM_RIGHTS,
+ * pidfd_getfd).
+ *
+ * Nearly every open is of no interest, so the first tests are the cheapest that drop most: the
+ * file system's magic, three loads away, and the end of the name. */
+#include "bpf/lib/keyfile.h"
 
 struct credential_event {
 	struct event_header hdr;
@@ -28,10 +31,6 @@ static __always_inline void read_name(char *name, const struct dentry *dentry)
 	bpf_probe_read_kernel_str(name, EVENT_NAME_MAX, BPF_CORE_READ(dentry, d_name.name));
 }
 
-/* By plain loads where the verifier lets the program do so: five times cheaper than helpers. */
-#define FILE_READ(typed, file, ...) \
-	((typed) ? ___arrow(file, __VA_ARGS__) : BPF_CORE_READ(file, __VA_ARGS__))
-
 /* What is read of each open of a tmpfs. */
 struct opened {
 	const struct file *file;
@@ -44,11 +43,12 @@ static __always_inline struct opened opened(const struct file *file, bool typed)
 {
 	return (struct opened){
 		.file = file,
-		.id = {
-			.inode = FILE_READ(typed, file, f_inode, i_ino),
-			.device = FILE_READ(typed, file, f_inode, i_sb, s_dev),
-			.generation = FILE_READ(typed, file, f_inode, i_generation),
-		},
+		.id =
+			{
+				.inode = FILE_READ(typed, file, f_inode, i_ino),
+				.device = FILE_READ(typed, file, f_inode, i_sb, s_dev),
+				.generation = FILE_READ(typed, file, f_inode, i_generation),
+			},
 		.flags = FILE_READ(typed, file, f_flags),
 		/* Not memfd, System V and anonymous shared memory. */
 		.by_name = (FILE_READ(typed, file, f_inode, i_mode) & S_IFMT) == S_IFREG &&
@@ -76,8 +76,8 @@ static __always_inline void fill(struct credential_payload *out, const struct op
 		read_name(out->dir, dir);
 }
 
-/* The file is readable and on a tmpfs. */
-static __always_inline int emit_open(const struct opened opened)
+/* The file is readable and on a tmpfs. False if that is ordinary: the name may tell more. */
+static __always_inline bool emit_open(void *ctx, const struct opened opened, __u32 received)
 {
 	const struct task_struct *task = current_task();
 	__u32 device = opened.id.device;
@@ -90,13 +90,14 @@ static __always_inline int emit_open(const struct opened opened)
 	__u32 generation, flags;
 
 	if (!opened.by_name || from_agent())
-		return 0;
+		return true;
 	born = bpf_map_lookup_elem(&generations, &device);
 	generation = born ? *born : 0;
 	verdict = bpf_map_lookup_elem(&volumes, &device);
 	flags = flags_of_volume(verdict, generation);
 	if (!flags && verdict && verdict->kind == VOLUME_OTHER)
-		return 0;
+		return false;
+	flags |= received;
 	if (in_host_mntns(task))
 		flags |= CREDENTIAL_HOST_MNTNS;
 
@@ -107,41 +108,67 @@ static __always_inline int emit_open(const struct opened opened)
 	event = event_reserve_unknown(&arrival, task, EVENT_credential, &behaviour, sizeof(*event),
 				      pair_of(&exe, &opened.id));
 	if (!event)
-		return 0;
+		return true;
 	if (!(arrival.flags & EVENT_SAMPLED))
 		arrival.row->alert_until = arrival.now + ALERT_NS;
 	fill(&event->credential, &opened, &exe, task);
 	event->credential.flags = flags;
 	event->credential.volume_generation = generation;
 	event_submit(event, EVENT_credential);
-	return 0;
+	event_add_stack(ctx, &arrival, task);
+	return true;
 }
 
-/* Nearly always false, and all that an ordinary open costs. */
-static __always_inline bool reads_tmpfs(const struct file *file, bool typed)
+/* All that an ordinary open costs. `typed`: the verifier knows what `file` is. */
+static __always_inline int on_file(void *ctx, const struct file *file, __u32 received,
+				   bool typed)
 {
-	return FILE_READ(typed, file, f_mode) & FMODE_READ &&
-	       FILE_READ(typed, file, f_inode, i_sb, s_magic) == TMPFS_MAGIC;
+	if (!(FILE_READ(typed, file, f_mode) & FMODE_READ))
+		return 0;
+	if (FILE_READ(typed, file, f_inode, i_sb, s_magic) == TMPFS_MAGIC &&
+	    emit_open(ctx, opened(file, typed), received))
+		return 0;
+	if (typed && !has_key_name(file))
+		return 0;
+	return on_key_name(ctx, file, received);
 }
 
 SEC("?fentry/security_file_open")
 int BPF_PROG(open_fentry, struct file *file)
 {
-	return reads_tmpfs(file, true) ? emit_open(opened(file, true)) : 0;
+	return on_file(ctx, file, 0, true);
+}
+
+SEC("?fentry/security_file_receive")
+int BPF_PROG(receive_fentry, struct file *file)
+{
+	return on_file(ctx, file, CREDENTIAL_RECEIVED, true);
 }
 
 SEC("?lsm/file_open")
 int BPF_PROG(open_lsm, struct file *file)
 {
-	if (reads_tmpfs(file, true))
-		emit_open(opened(file, true));
+	on_file(ctx, file, 0, true);
+	return 0;
+}
+
+SEC("?lsm/file_receive")
+int BPF_PROG(receive_lsm, struct file *file)
+{
+	on_file(ctx, file, CREDENTIAL_RECEIVED, true);
 	return 0;
 }
 
 SEC("?kprobe/security_file_open")
 int BPF_KPROBE(open_kprobe, struct file *file)
 {
-	return reads_tmpfs(file, false) ? emit_open(opened(file, false)) : 0;
+	return on_file(ctx, file, 0, false);
+}
+
+SEC("?kprobe/security_file_receive")
+int BPF_KPROBE(receive_kprobe, struct file *file)
+{
+	return on_file(ctx, file, CREDENTIAL_RECEIVED, false);
 }
 
 char LICENSE[] SEC("license") = "GPL";

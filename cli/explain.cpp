@@ -76,10 +76,14 @@ void what(const v1::Finding& finding, Page& page) {
   if (object.has_credential()) {
     const auto& credential = object.credential();
     page.line("kind", credential.kind());
-    page.line("file", credential.volume() + "/" + credential.file());
-    page.line("belongs to",
-              fmt::format("{}/{} service account {}", credential.owner_namespace(),
-                          credential.owner_pod(), credential.owner_service_account()));
+    if (credential.volume().empty()) {
+      page.line("file", credential.file());
+    } else {
+      page.line("file", credential.volume() + "/" + credential.file());
+      page.line("belongs to",
+                fmt::format("{}/{} service account {}", credential.owner_namespace(),
+                            credential.owner_pod(), credential.owner_service_account()));
+    }
     page.line("token id", credential.token_id());
   }
   if (object.has_destination()) {
@@ -91,6 +95,7 @@ void what(const v1::Finding& finding, Page& page) {
   for (const auto& evidence : finding.evidence()) {
     page.item(fmt::format("{}  {:<10}  {}  [{}]", evidence.time(), evidence.event_class(),
                           evidence.text(), evidence.event_id()));
+    for (const auto& frame : evidence.stack().frames()) page.item("    at " + frame);
   }
 }
 

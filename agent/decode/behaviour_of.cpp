@@ -18,6 +18,7 @@ std::optional<behaviour> behaviour_of(const Event& event) {
   one.tgid = event.process.tgid;
   one.kind = event.kind;
   if (const auto* read = std::get_if<CredentialRead>(&event.body)) {
+    if (read->sort == KEY_ENVIRON) return std::nullopt;
     one.exe = raw(read->exe);
     const file_id file = raw(read->file);
     credential_object(&one, &file, read->volume_generation, read->open_flags, read->flags);

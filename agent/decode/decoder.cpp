@@ -3,10 +3,8 @@
 
 #include <cstddef>
 #include <cstring>
-#include <string_view>
 #include <type_traits>
 
-#include "agent/decode/bytes.h"
 #include "agent/decode/fields.h"
 #include "idtrail/events.h"
 
@@ -28,31 +26,13 @@ static_assert(std::has_unique_object_representations_v<unix_payload>);
 static_assert(std::has_unique_object_representations_v<flow_payload>);
 static_assert(std::has_unique_object_representations_v<write_payload>);
 static_assert(std::has_unique_object_representations_v<name_payload>);
-
-using Bytes = std::span<const std::byte>;
+static_assert(std::has_unique_object_representations_v<keyfile_payload>);
 
 constexpr std::uint16_t kFamilyInet = 2;    // AF_INET, part of the kernel's ABI
 constexpr std::uint16_t kFamilyInet6 = 10;  // AF_INET6
 constexpr std::int32_t kErrnoMax = 4095;    // the largest that a kernel pointer can hold
 
 bool is_inet(std::uint16_t family) { return family == kFamilyInet || family == kFamilyInet6; }
-
-/// Takes the argument block as it lay in memory: NULs between, and one at the end unless it was
-/// cut.
-bool take_arguments(Bytes& tail, std::size_t size, std::string_view& text) {
-  if (!take_bytes(tail, size, EVENT_ARGS_MAX, text)) return false;
-  if (text.ends_with('\0')) text.remove_suffix(1);
-  return true;
-}
-
-/// The text of a fixed field of the payload, which starts at `offset` of the record.
-bool fixed_text(Bytes record, std::size_t offset, std::string_view& text) {
-  const auto* start = reinterpret_cast<const char*>(record.data() + offset);
-  const void* end = std::memchr(start, 0, EVENT_NAME_MAX);
-  if (end == nullptr) return false;
-  text = std::string_view(start, static_cast<std::size_t>(static_cast<const char*>(end) - start));
-  return true;
-}
 
 Refusal decode_cgroup(Bytes rest, Event& event) {
   const auto payload = take<cgroup_payload>(rest);
@@ -124,6 +104,24 @@ Refusal decode_credential(Bytes record, Bytes rest, Event& event) {
   const bool good = fixed_text(record, start + offsetof(credential_payload, name), body.name) &&
                     fixed_text(record, start + offsetof(credential_payload, dir), body.dir);
   return good ? Refusal::kNone : Refusal::kTail;
+}
+
+Refusal decode_keyfile(Bytes rest, Event& event) {
+  const auto payload = take<keyfile_payload>(rest);
+  if (!payload) return Refusal::kTruncated;
+  if (payload->path_size != rest.size()) return Refusal::kSize;
+  if (payload->sort < KEY_AWS || payload->sort > KEY_ENVIRON) return Refusal::kValue;
+  if (payload->result > 0 || payload->result < -kErrnoMax) return Refusal::kValue;
+  auto& body = event.body.emplace<CredentialRead>();
+  body.file = file_of(payload->file);
+  take_actor(*payload, body);
+  body.open_flags = payload->open_flags;
+  body.flags = payload->flags;
+  body.sort = payload->sort;
+  body.result = payload->result;
+  body.target_tgid = payload->target_tgid;
+  if (!take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path)) return Refusal::kTail;
+  return Refusal::kNone;
 }
 
 Refusal decode_connect(Bytes rest, Event& event) {
@@ -323,6 +321,7 @@ Refusal decode_record(Bytes record, Event& event) {
   event.sequence = header->seq;
   event.cpu = header->cpu;
   event.sampled = (header->flags & EVENT_SAMPLED) != 0;
+  event.at_start = (header->flags & EVENT_AT_START) != 0;
   switch (header->kind) {
     case EVENT_cgroup:
       return decode_cgroup(rest, event);
@@ -352,6 +351,8 @@ Refusal decode_record(Bytes record, Event& event) {
     case EVENT_tls:
     case EVENT_http:
       return decode_name(rest, event);
+    case EVENT_keyfile:
+      return decode_keyfile(rest, event);
     default:
       if (is_privilege(header->kind)) return decode_privilege(record, rest, event);
       return Refusal::kKind;

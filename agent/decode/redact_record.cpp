@@ -33,6 +33,7 @@ void blank_texts(std::span<std::byte> record, std::uint16_t kind) {
   if (kind == EVENT_flow) keep += sizeof(flow_payload);
   if (kind == EVENT_write) keep += sizeof(write_payload);
   if (kind == EVENT_dns || kind == EVENT_tls || kind == EVENT_http) keep += sizeof(name_payload);
+  if (kind == EVENT_keyfile) keep += sizeof(keyfile_payload);
   if (record.size() > keep) std::ranges::fill(record.subspan(keep), kBlank);
 }
 
@@ -51,8 +52,9 @@ std::size_t redact_record(std::span<std::byte> record, Redactor& redactor) {
     return masked + redact_view(record, exec->arguments, redactor);
   }
   if (const auto* read = std::get_if<CredentialRead>(&event.body)) {
-    const std::size_t masked = redact_view(record, read->name, redactor);
-    return masked + redact_view(record, read->dir, redactor);
+    std::size_t masked = redact_view(record, read->name, redactor);
+    masked += redact_view(record, read->dir, redactor);
+    return masked + redact_view(record, read->path, redactor);
   }
   if (const auto* use = std::get_if<PrivilegeUse>(&event.body)) {
     return redact_view(record, use->name, redactor);

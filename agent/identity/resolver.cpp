@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "agent/identity/key_files.h"
 #include "idtrail/events.h"
 
 namespace idtrail {
@@ -122,6 +123,10 @@ std::optional<Actor> Resolver::read(const Event& event, const CredentialRead& re
     return std::nullopt;
   }
   Actor actor = actor_of(process, *node.place, event.cgroup, now);
+  if (is_key_file(read)) {
+    name_key_file(read, actor);
+    return actor;
+  }
   const Verdict verdict = conclude(volumes_.find(read), actor);
   if (verdict == Verdict::kDrop) return std::nullopt;
   if (verdict == Verdict::kWait) {
@@ -135,6 +140,10 @@ Resolver::Verdict Resolver::review(const Event& event, Actor& actor, BootTime no
   if (!containers_.settled(*actor.place, now)) return Verdict::kWait;
   const auto* read = std::get_if<CredentialRead>(&event.body);
   if (read == nullptr) return Verdict::kGo;
+  if (is_key_file(*read)) {
+    name_key_file(*read, actor);
+    return Verdict::kGo;
+  }
   Volumes::Found found = volumes_.find(*read);
   if (found.known == Volumes::Known::kNo && volumes_.answered(read->file.device)) {
     found = volumes_.settle(*read);
@@ -149,10 +158,23 @@ Resolver::Verdict Resolver::settle(const Event& event, Actor& actor) {
   }
   const auto* read = std::get_if<CredentialRead>(&event.body);
   if (read == nullptr) return Verdict::kGo;
+  if (is_key_file(*read)) {
+    name_key_file(*read, actor);
+    return Verdict::kGo;
+  }
   const Verdict verdict = conclude(volumes_.settle(*read), actor);
   if (verdict != Verdict::kWait) return verdict;
   counters_.add(Counter::volume_unresolved);
   return Verdict::kGo;
+}
+
+/// A look that was refused has read nothing: it is counted, and no more.
+void Resolver::name_key_file(const CredentialRead& read, Actor& actor) {
+  if (read.result != 0) return;
+  const Process* target = processes_.find_living(read.target_tgid);
+  key_file_ = key_file_credential(
+      read, target != nullptr ? std::string_view(target->subject->executable) : kUnknown);
+  actor.credential = &key_file_;
 }
 
 Resolver::Verdict Resolver::conclude(const Volumes::Found& found, Actor& actor) {

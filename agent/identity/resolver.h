@@ -75,6 +75,7 @@ class Resolver {
   Actor actor_of(const Process& process, Place& place, CgroupId cgroup, BootTime now);
   [[nodiscard]] bool expected_reader(const Place& place, const Subject& subject) const;
   Verdict conclude(const Volumes::Found& found, Actor& actor);
+  void name_key_file(const CredentialRead& read, Actor& actor);
   void apply(const v1::ProcessFact& fact);
 
   Counters& counters_;
@@ -82,6 +83,7 @@ class Resolver {
   Cgroups cgroups_;
   Processes processes_;
   Volumes volumes_;
+  Credential key_file_;  // of the latest event
   std::vector<std::string> credential_readers_;
   bool scoped_ = false;
   std::vector<Place*> moved_;  // unknown places that have become known as others

@@ -104,7 +104,7 @@ struct Sensor::State {
         .reserved_quota = options.quota.reserved,
         .container_cgroup = container_cgroup_of(hierarchy),
         .hierarchy = hierarchy.id,
-        .reserved = 0,
+        .stacks = options.stacks ? 1U : 0U,
         .secret = {secret[0], secret[1]},
     };
     if (bpf_map_update_elem(maps.fd("control"), &kOnlyKey, &settings, BPF_ANY) != 0) {

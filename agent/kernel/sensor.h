@@ -60,6 +60,7 @@ struct SensorOptions {
   SensorQuota quota{};
   std::vector<std::string> only{};   // probes to load; empty: all
   std::vector<std::string> avoid{};  // ways not to use, as "credential/fentry"
+  bool stacks = false;               // a stack follows each read that is sent
   std::uint32_t skip_tgid = 0;       // whose acts are not reported; 0: this process
   std::uint32_t host_mntns = 0;      // inode of the host's mount namespace; 0: that of process 1
   std::string cgroup_root = "/sys/fs/cgroup";  // where cgroup file systems are mounted

@@ -84,6 +84,14 @@ struct dentry {
 	struct qstr d_name;
 	struct inode *d_inode;
 	struct super_block *d_sb;
+	unsigned char d_iname[32]; /* a name that is shorter lies here, and d_name points to it */
+};
+
+/* Since 6.14 it has another name. */
+struct dentry___since_v6_14 {
+	struct {
+		unsigned char string[32];
+	} d_shortname;
 };
 
 struct vfsmount {
@@ -212,6 +220,20 @@ struct task_struct {
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 	char comm[TASK_COMM_LEN];
+};
+
+struct upid {
+	int nr;
+};
+
+struct pid {
+	struct upid numbers[1];
+};
+
+/* Before the inode that it belongs to. */
+struct proc_inode {
+	struct pid *pid;
+	struct inode vfs_inode;
 };
 
 struct linux_binprm {

@@ -31,6 +31,8 @@ static __always_inline bool is_urgent(__u32 kind)
 	case EVENT_io_uring:
 	case EVENT_write:
 	case EVENT_http: /* of metadata addresses: it asks for credentials */
+	case EVENT_keyfile:
+	case EVENT_stack:
 		return true;
 	default:
 		return false;

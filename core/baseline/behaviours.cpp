@@ -27,6 +27,9 @@ bool is_own(const Who& who, const Credential& credential) {
 }
 
 std::string credential_text(const Who& who, const Credential& credential) {
+  if (credential.volume.empty()) {
+    return fmt::format("{} {}", printable(credential.kind), printable(credential.file));
+  }
   std::string text = fmt::format("{} {}/{}", printable(credential.kind),
                                  printable(volume_name(credential)), printable(credential.file));
   if (!is_own(who, credential)) {

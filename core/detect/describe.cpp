@@ -14,6 +14,8 @@
 namespace idtrail {
 namespace {
 
+constexpr const char* kAtStart = "when the agent started";
+
 v1::Object executable_object(const Exec& exec, const Subject& subject) {
   v1::Object object;
   object.set_kind("executable");
@@ -36,8 +38,10 @@ v1::Object executable_object(const Exec& exec, const Subject& subject) {
 v1::Object credential_object(const Credential& credential) {
   v1::Object object;
   object.set_kind("credential");
-  object.set_name(
-      valid_utf8(fmt::format("{} {}/{}", credential.kind, credential.volume, credential.file)));
+  const std::string file = credential.volume.empty()
+                               ? credential.file
+                               : fmt::format("{}/{}", credential.volume, credential.file);
+  object.set_name(valid_utf8(fmt::format("{} {}", credential.kind, file)));
   *object.mutable_credential() = to_ref(credential);
   return object;
 }
@@ -92,11 +96,18 @@ std::string event_text(const Observation& seen) {
     return fmt::format("{} ran: {}", who, command_line(*exec));
   }
   if (const auto* connect = std::get_if<Connect>(&seen.event.body)) {
-    return fmt::format("{} connected to {}: {}", who, display_name(destination_of(*connect)),
-                       connect_result(*connect));
+    const std::string to = display_name(destination_of(*connect));
+    if (seen.event.at_start) return fmt::format("{} was connected to {} {}", who, to, kAtStart);
+    return fmt::format("{} connected to {}: {}", who, to, connect_result(*connect));
   }
   if (seen.credential != nullptr) {
-    return fmt::format("{} opened {}", who, credential_phrase(*seen.credential));
+    const auto* read = std::get_if<CredentialRead>(&seen.event.body);
+    if (seen.event.at_start) {
+      return fmt::format("{} held {} open {}", who, credential_phrase(*seen.credential), kAtStart);
+    }
+    const bool received = read != nullptr && (read->flags & CREDENTIAL_RECEIVED) != 0;
+    return fmt::format("{} {} {}", who, received ? "was passed a descriptor of" : "opened",
+                       credential_phrase(*seen.credential));
   }
   return who;
 }
@@ -159,6 +170,10 @@ std::string place_text(const Who& who) {
 }
 
 std::string credential_phrase(const Credential& credential) {
+  if (credential.volume.empty()) {
+    const char* form = credential.kind == "environment" ? "the {} of {}" : "the {} {}";
+    return fmt::format(fmt::runtime(form), printable(credential.kind), printable(credential.file));
+  }
   const std::string owner =
       fmt::format("{}/{}", printable(credential.namespace_name), printable(credential.pod_name));
   if (credential.kind == "service-account-token") {

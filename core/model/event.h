@@ -71,6 +71,11 @@ struct CredentialRead {
   std::uint32_t volume_generation = 0;
   std::string_view name;  // last path component
   std::string_view dir;   // the component before it; empty at the volume's root
+  // Of EVENT_keyfile, where no volume but the name tells that it is a credential.
+  std::uint16_t sort = 0;  // enum key_sort; 0: a file of a volume
+  std::string_view path;
+  std::int32_t result = 0;  // 0 or a negative errno
+  std::uint32_t target_tgid = 0;
 };
 
 struct Connect {
@@ -196,6 +201,7 @@ struct Event {
   std::uint16_t cpu = 0;
   std::uint16_t kind = 0;  // enum event_kind
   bool sampled = false;    // judged known before, and sent all the same
+  bool at_start = false;   // found to stand already when the agent started; on nobody's books
   EventBody body;
 };
 

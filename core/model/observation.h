@@ -11,11 +11,12 @@
 
 namespace idtrail {
 
-/// A credential file as the pipeline knows it: by volume, not by the path that was opened.
+/// A credential file as the pipeline knows it: by volume, not by the path that was opened. What
+/// only its name tells to be one lies in no volume, and then the path is what it is known by.
 struct Credential {
-  std::string kind;            // service-account-token, secret, csi
-  std::string volume;          // kube-api-access-x7k2p
-  std::string file;            // name in the volume, whatever `..data` directory it lies in
+  std::string kind;            // service-account-token, secret, csi; ssh-key and its like
+  std::string volume;          // kube-api-access-x7k2p; empty: in none
+  std::string file;            // name in the volume, whatever `..data` directory it lies in; path
   std::string namespace_name;  // of the pod that owns the volume; kUnknown where not stated
   std::string pod_name;
   std::string pod_uid;

@@ -23,7 +23,7 @@ struct control {
 	__u32 reserved_quota; /* urgent records beyond it: each the first of its (subject, object) */
 	__u32 container_cgroup; /* enum container_cgroup */
 	__u32 hierarchy; /* the kernel's number of its hierarchy, 0 for the unified one */
-	__u32 reserved;
+	__u32 stacks; /* not 0: a stack follows each read that is sent */
 	__u64 secret[2]; /* of the keys of known behaviour; random at each start */
 };
 IDTRAIL_ASSERT_SIZE(struct control, 48);

@@ -47,6 +47,7 @@ enum event_kind {
 
 enum event_flag {
 	EVENT_SAMPLED = 1 << 0, /* user space has judged it known: sent to prove the cache honest */
+	EVENT_AT_START = 1 << 1, /* not the kernel's: user space found that it stood already */
 };
 
 struct event_header {
@@ -143,6 +144,9 @@ IDTRAIL_ASSERT_SIZE(struct exit_payload, 8);
 enum credential_flag {
 	CREDENTIAL_UNKNOWN_VOLUME = 1 << 0, /* no verdict for this device yet: sent, never skipped */
 	CREDENTIAL_HOST_MNTNS = 1 << 1, /* as EXEC_HOST_MNTNS */
+	CREDENTIAL_RECEIVED = 1 << 2, /* not opened here: a descriptor that another process passed */
+	CREDENTIAL_PATH_CUT = 1 << 3, /* of keyfile: the path was longer than its bound */
+	CREDENTIAL_RESULT_UNKNOWN = 1 << 4, /* of keyfile: a twin that sees only the attempt */
 };
 
 /* An open for reading that every permission check before the LSM let through. */
@@ -158,6 +162,33 @@ struct credential_payload {
 	char dir[EVENT_NAME_MAX]; /* the component before it; empty at the volume's root */
 };
 IDTRAIL_ASSERT_SIZE(struct credential_payload, 184);
+
+enum key_sort {
+	KEY_AWS = 1, /* .aws/credentials */
+	KEY_KUBECONFIG = 2, /* .kube/config, kubernetes/NAME.conf, kubeconfig */
+	KEY_REGISTRY = 3, /* .docker/config.json, containers/auth.json, .dockercfg, .dockerconfigjson */
+	KEY_GCP = 4, /* application_default_credentials.json */
+	KEY_SSH = 5, /* id_rsa and its like, ssh_host_*_key */
+	KEY_TLS = 6, /* *.key, *key.pem, private/NAME.pem, *.p12, *.pfx */
+	KEY_VAULT = 7, /* .vault-token */
+	KEY_ENVIRON = 8, /* /proc/PID/environ of another process */
+};
+
+/* A read of what its name tells to be a key (idtrail/key_name.h), where no volume does. As
+ * credential_payload otherwise. Tail: the path below the root of the mount namespace. */
+struct keyfile_payload {
+	struct file_id file;
+	struct file_id exe;
+	__u64 parent_start_boot_ns;
+	__u32 parent_tgid;
+	__u32 open_flags; /* f_flags */
+	__u32 flags; /* enum credential_flag */
+	__s32 result; /* 0, or of KEY_ENVIRON a negative errno */
+	__u32 target_tgid; /* of KEY_ENVIRON: whose environment */
+	__u16 sort; /* enum key_sort */
+	__u16 path_size;
+};
+IDTRAIL_ASSERT_SIZE(struct keyfile_payload, 64);
 
 enum connect_flag {
 	CONNECT_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */
@@ -372,5 +403,16 @@ struct name_payload {
 	__u16 answer_code; /* as DNS numbers it: 0 is well, 3 is no such name */
 };
 IDTRAIL_ASSERT_SIZE(struct name_payload, 80);
+/* No probe's kind: where in its program the process stood. Follows the record of a read, with its
+ * boot_ns, tgid and tid. On nobody's books: no more than a remark on that record. */
+#define EVENT_stack 30
+#define STACK_FRAMES_MAX 32
+
+struct stack_payload {
+	__u32 frames; /* that are told, the innermost first */
+	__u32 reserved;
+	__u64 addresses[STACK_FRAMES_MAX];
+};
+IDTRAIL_ASSERT_SIZE(struct stack_payload, 264);
 
 #endif /* IDTRAIL_EVENTS_H */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/bpf/act.h"
+#include "tests/bpf/descriptors.h"
 #include "tests/bpf/io_uring_open.h"
 
 namespace idtrail::test {
@@ -183,6 +184,87 @@ TEST_F(CredentialTest, TellsAnOpenForReadingAndWriting) {
             static_cast<unsigned>(O_RDWR));
 }
 
+/// A pod that mounts a folder of the host sees the volumes of other pods in it.
+TEST_F(CredentialTest, TellsTheCgroupAndNamespaceThatReadsOverAHostPath) {
+  const std::string seen_as = folder_ / "other";
+  std::filesystem::create_directory(seen_as);
+  const std::string other = cgroup_root() + "/bpf-tests-other";
+  mkdir(other.c_str(), 0755);
+  drain(shared_sensor());
+  const Acted reader = in_child([&] {
+    write_file(other + "/cgroup.procs", "0");
+    const bool apart =
+        unshare(CLONE_NEWNS) == 0 &&
+        mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+        mount((folder_ / "").c_str(), seen_as.c_str(), nullptr, MS_BIND | MS_REC, nullptr) == 0;
+    return apart && open((seen_as + "/volume/token").c_str(), O_RDONLY) >= 0 ? 0 : errno;
+  });
+  EXPECT_EQ(reader.status, 0);
+  const std::uint64_t id = inode_of(other);
+  rmdir(other.c_str());
+  const Records records = reads();
+  ASSERT_EQ(records.size(), 1U);
+  expect_file(records[0].payload<credential_payload>().file, token_);
+  EXPECT_EQ(records[0].header.cgroup_id, id);
+  EXPECT_EQ(records[0].payload<credential_payload>().flags, CREDENTIAL_UNKNOWN_VOLUME);
+}
+
+/// Opened here, by the agent itself, so that only the passing on is an event.
+TEST_F(CredentialTest, TellsWhoIsPassedADescriptor) {
+  judge(VOLUME_CREDENTIAL);
+  const int token = open(token_.c_str(), O_RDONLY | O_CLOEXEC);
+  const DescriptorPair pair;
+  const Acted receiver = in_child([&] { return pair.send(token) && pair.receive() >= 0 ? 0 : 1; });
+  close(token);
+  EXPECT_EQ(receiver.status, 0);
+  const Records records = reads();
+  ASSERT_EQ(records.size(), 1U);
+  expect_header(records[0], EVENT_credential, receiver);
+  const auto payload = records[0].payload<credential_payload>();
+  expect_file(payload.file, token_);
+  expect_file(payload.exe, "/proc/self/exe");
+  expect_parent_is_this(payload.parent_tgid, payload.parent_start_boot_ns);
+  EXPECT_EQ(payload.flags, CREDENTIAL_HOST_MNTNS | CREDENTIAL_RECEIVED);
+  EXPECT_STREQ(payload.name, "token");
+}
+
+TEST_F(CredentialTest, TellsWhoTakesADescriptorOfAnotherProcess) {
+  const int token = open(token_.c_str(), O_RDONLY | O_CLOEXEC);
+  const int parent = getpid();
+  const Acted taker = in_child([&] {
+    const int process = static_cast<int>(syscall(SYS_pidfd_open, parent, 0));
+    return syscall(SYS_pidfd_getfd, process, token, 0) >= 0 ? 0 : errno;
+  });
+  close(token);
+  EXPECT_EQ(taker.status, 0);
+  const Records records = reads();
+  ASSERT_EQ(records.size(), 1U);
+  EXPECT_EQ(records[0].header.tgid, taker.tgid);
+  EXPECT_NE(records[0].payload<credential_payload>().flags & CREDENTIAL_RECEIVED, 0U);
+}
+
+/// What the kernel does not show: a row in `idtrail coverage`.
+TEST_F(CredentialTest, IsSilentOnADescriptorThatWasInherited) {
+  const int token = open(token_.c_str(), O_RDONLY);
+  const Acted heir = in_child([&] {
+    char text[8];
+    return pread(token, text, sizeof(text), 0) > 0 ? 0 : 1;
+  });
+  close(token);
+  EXPECT_EQ(heir.status, 0);
+  EXPECT_TRUE(reads().empty());
+}
+
+TEST_F(CredentialTest, IsSilentWhereAPassedDescriptorCannotBeRead) {
+  const int writable = open(token_.c_str(), O_WRONLY | O_CLOEXEC);
+  const DescriptorPair pair;
+  const Acted receiver =
+      in_child([&] { return pair.send(writable) && pair.receive() >= 0 ? 0 : 1; });
+  close(writable);
+  EXPECT_EQ(receiver.status, 0);
+  EXPECT_TRUE(reads().empty());
+}
+
 /// Ways to the same file; the row's name is the test's.
 struct Way {
   const char* name;
@@ -221,6 +303,21 @@ const Way kWays[] = {
        open_how how{.flags = O_RDONLY, .mode = 0, .resolve = 0};
        return static_cast<int>(
            syscall(SYS_openat2, AT_FDCWD, (in + "volume/token").c_str(), &how, sizeof(how)));
+     }},
+    {"openat",
+     [](const std::string& in) {
+       const int dir = open((in + "volume/..data").c_str(), O_PATH | O_DIRECTORY);
+       return openat(dir, "token", O_RDONLY);
+     }},
+    {"handle", [](const std::string& in) { return open_by_handle(in + "volume/token"); }},
+    {"reopened",
+     [](const std::string& in) {
+       const int looked = open((in + "volume/token").c_str(), O_PATH);
+       return open_read("/proc/self/fd/" + std::to_string(looked));
+     }},
+    {"proc_root_of_another",
+     [](const std::string& in) {
+       return open_read("/proc/" + std::to_string(getppid()) + "/root" + in + "volume/token");
      }},
     {"io_uring", [](const std::string& in) { return io_uring_open(in + "volume/token"); }},
 };

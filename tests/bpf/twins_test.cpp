@@ -71,6 +71,7 @@ TEST_P(TwinTest, SeesWhatItsTwinSees) {
     Tmpfs volume(folder / "volume");
     write_file(folder / "volume/token", "secret");
     std::ifstream(folder / "volume/token").get();
+    std::ifstream("/proc/1/environ").get();
     const Listener listener("127.0.0.1", SOCK_STREAM);
     const Address to("127.0.0.1", listener.port());
     const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
@@ -108,11 +109,12 @@ const Twin kTwins[] = {
      "mount",
      {"mount/fentry"},
      "kprobe/security_sb_set_mnt_opts + kprobe/generic_shutdown_super"},
-    {"credential_lsm", "credential", {"credential/fentry"}, "lsm/file_open"},
+    {"credential_lsm", "credential", {"credential/fentry"}, "lsm/file_open + lsm/file_receive"},
     {"credential_kprobe",
      "credential",
      {"credential/fentry", "credential/lsm"},
-     "kprobe/security_file_open"},
+     "kprobe/security_file_open + kprobe/security_file_receive"},
+    {"keyfile_kprobe", "keyfile", {"keyfile/fexit"}, "kprobe/environ_open"},
     {"connect_kprobe", "connect", {"connect/fexit"}, "kprobe/security_socket_connect"},
     {"listen_kprobe", "listen", {"listen/fexit2", "listen/fexit"}, "kprobe/inet_csk_listen_start"},
     {"accept_kretprobe", "accept", {"accept/fexit"}, "kretprobe/inet_csk_accept"},

@@ -40,7 +40,8 @@ std::vector<Bytes> one_of_each() {
           testing::write_record(act, {.path = "/bin/sh"}, "/etc/cron.d/job"),
           testing::name_record(act, EVENT_dns, "a.example", "\x01\x02\x03\x04"),
           testing::name_record(act, EVENT_tls, "a.example"),
-          testing::name_record(act, EVENT_http, "GET /latest")};
+          testing::name_record(act, EVENT_http, "GET /latest"),
+          testing::keyfile_record(act, {.path = "/bin/cat"}, "/root/.ssh/id_rsa")};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
@@ -227,6 +228,30 @@ TEST(Decoder, RefusesWhatWentOverTheNetworkAndAddressesThatNobodyAskedFor) {
             Refusal::kValue);
 }
 
+TEST(Decoder, ReadsAReadOfAKeyFile) {
+  Event event;
+  const testing::Program cat{.path = "/bin/cat"};
+  const Bytes record = testing::keyfile_record({}, cat, "/proc/9/environ", KEY_ENVIRON, -13, 9);
+  ASSERT_EQ(decode_record(record, event), Refusal::kNone);
+  const auto& read = std::get<CredentialRead>(event.body);
+  EXPECT_EQ(event.kind, EVENT_keyfile);
+  EXPECT_EQ(read.path, "/proc/9/environ");
+  EXPECT_EQ(read.sort, KEY_ENVIRON);
+  EXPECT_EQ(read.result, -13);
+  EXPECT_EQ(read.target_tgid, 9U);
+  EXPECT_EQ(read.file.inode, testing::file_of("/proc/9/environ").inode);
+}
+
+TEST(Decoder, RefusesAKeyOfNoKnownSortOrResult) {
+  Event event;
+  for (const std::uint16_t wrong : {0, KEY_ENVIRON + 1}) {
+    EXPECT_EQ(decode_record(testing::keyfile_record({}, {.path = "/x"}, "/k", wrong), event),
+              Refusal::kValue);
+  }
+  EXPECT_EQ(decode_record(testing::keyfile_record({}, {.path = "/x"}, "/k", KEY_SSH, 1), event),
+            Refusal::kValue);
+}
+
 TEST(Decoder, RefusesAFlowLongerThanTime) {
   Event event;
   flow_payload payload{};
@@ -341,6 +366,14 @@ TEST(RedactRecord, MasksSecretsInARequestLine) {
   Bytes record = testing::name_record({}, EVENT_http, "GET /token=AKIAIOSFODNN7EXAMPLE");
   EXPECT_GT(redact_record(record, redactor), 0U);
   EXPECT_EQ(text_of(record).find("AKIAIOSFODNN7"), std::string::npos);
+}
+
+TEST(RedactRecord, MasksSecretsInTheNameOfAKey) {
+  Redactor redactor;
+  Bytes record =
+      testing::keyfile_record({}, {.path = "/bin/cat"}, "/k/password=hunter2hunter2.key");
+  EXPECT_GT(redact_record(record, redactor), 0U);
+  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
 }
 
 TEST(RedactRecord, BlanksTheTextOfARecordThatIsRefusedAndKeepsItRefused) {

@@ -133,6 +133,21 @@ inline Bytes credential_record(const Act& act, const Program& program, file_id f
   return record(act, EVENT_credential, payload);
 }
 
+inline Bytes keyfile_record(const Act& act, const Program& program, std::string_view path,
+                            std::uint16_t sort = KEY_SSH, std::int32_t result = 0,
+                            std::uint32_t target_tgid = 0) {
+  keyfile_payload payload{};
+  payload.file = file_of(path);
+  payload.exe = exe_of(program);
+  payload.sort = sort;
+  payload.result = result;
+  payload.target_tgid = target_tgid;
+  Bytes tail;
+  put_text(tail, path);
+  payload.path_size = static_cast<std::uint16_t>(tail.size());
+  return record(act, EVENT_keyfile, payload, tail);
+}
+
 inline Bytes connect_record(const Act& act, const Program& program, std::uint32_t v4,
                             std::uint16_t port) {
   connect_payload payload{};

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Keys that are known by their names. Opens are seen by the programs of credential.bpf.c, since one
+ * more program on the hook that every open passes costs as much as all that this tests.
+ */
+#ifndef IDTRAIL_BPF_KEYFILE_H
+#define IDTRAIL_BPF_KEYFILE_H
+
+#include "bpf/lib/path.h"
+#include "bpf/lib/stack.h"
+#include "idtrail/key_name.h"
+
+struct keyfile_event {
+	struct event_header hdr;
+	struct keyfile_payload keyfile;
+	char path[EVENT_PATH_MAX];
+};
+
+struct keyfile_scratch {
+	struct keyfile_event event;
+	struct path_walk walk;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct keyfile_scratch);
+} keyfile_room SEC(".maps");
+
+/* Not static, and without a pointer: see exec.bpf.c. */
+__noinline int climb(void)
+{
+	__u32 first = 0;
+	struct keyfile_scratch *out = bpf_map_lookup_elem(&keyfile_room, &first);
+
+	return out && path_climb(&out->walk);
+}
+
+/* By plain loads where the verifier lets the program do so: five times cheaper than helpers. */
+#define FILE_READ(typed, file, ...)                                                                \
+	((typed) ? ___arrow(file, __VA_ARGS__) : BPF_CORE_READ(file, __VA_ARGS__))
+
+/* A word of a name that lies in the dentry itself. */
+#define NAME_WORD(dentry, at)                                                                      \
+	(bpf_core_field_exists(((struct dentry___since_v6_14 *)0)->d_shortname)                    \
+		 ? *(const __u64 *)&((const struct dentry___since_v6_14 *)(dentry))                \
+			    ->d_shortname.string[8 * (at)]                                         \
+		 : *(const __u64 *)&(dentry)->d_iname[8 * (at)])
+
+static __always_inline __u64 tail_of_long(const struct dentry *dentry, __u32 length)
+{
+	__u64 tail = 0;
+
+	bpf_probe_read_kernel(&tail, sizeof(tail),
+			      BPF_CORE_READ(dentry, d_name.name) + length - sizeof(tail));
+	return tail;
+}
+
+/* Nearly always false, and all that the name of an ordinary file costs. */
+static __always_inline bool has_key_name(const struct file *file)
+{
+	const struct dentry *dentry = file->f_path.dentry;
+	__u32 length = dentry->d_name.len;
+	__u64 tail;
+
+	if (length <= 8)
+		tail = key_tail(0, NAME_WORD(dentry, 0), length);
+	else if (length <= 16)
+		tail = key_tail(NAME_WORD(dentry, 0), NAME_WORD(dentry, 1), length);
+	else if (length <= 24)
+		tail = key_tail(NAME_WORD(dentry, 1), NAME_WORD(dentry, 2), length);
+	else
+		tail = tail_of_long(dentry, length);
+	return may_name_key(tail);
+}
+
+static __always_inline __u32 key_sort_of(const struct dentry *dentry)
+{
+	const unsigned char *text = BPF_CORE_READ(dentry, d_name.name);
+	__u32 length = BPF_CORE_READ(dentry, d_name.len);
+	struct key_name name = {};
+
+	bpf_probe_read_kernel_str(name.text, sizeof(name.text), text);
+	bpf_probe_read_kernel_str(name.dir, sizeof(name.dir),
+				  BPF_CORE_READ(dentry, d_parent, d_name.name));
+	if (length > sizeof(name.tail))
+		text += length - sizeof(name.tail);
+	bpf_probe_read_kernel(&name.tail, sizeof(name.tail), text);
+	if (length < sizeof(name.tail))
+		name.tail = key_tail(0, name.tail, length);
+	return may_name_key(name.tail) ? key_sort(&name) : 0;
+}
+
+/* A mount of the kernel's own, as the layers of an overlay are: in no namespace, or in one that is
+ * an error number. */
+static __always_inline bool is_internal(const struct vfsmount *mnt)
+{
+	const struct mount *mount = (const void *)mnt - bpf_core_field_offset(struct mount, mnt);
+	unsigned long ns = (unsigned long)BPF_CORE_READ(mount, mnt_ns);
+
+	return !ns || ns > -4096UL;
+}
+
+static __always_inline int emit_keyfile(void *ctx, const struct file *file,
+					const struct keyfile_payload *what)
+{
+	const struct task_struct *task = current_task();
+	const struct task_struct *parent = TASK_READ(task, real_parent);
+	struct keyfile_payload *payload;
+	__u32 first = 0, begin, size;
+	struct keyfile_scratch *out;
+	struct behaviour behaviour;
+	struct arrival arrival;
+
+	out = bpf_map_lookup_elem(&keyfile_room, &first);
+	if (!out)
+		return 0;
+	payload = &out->event.keyfile;
+	*payload = *what;
+	payload->file = file_id(BPF_CORE_READ(file, f_inode));
+	payload->exe = exe_id(task);
+	payload->open_flags = BPF_CORE_READ(file, f_flags);
+	if (in_host_mntns(task))
+		payload->flags |= CREDENTIAL_HOST_MNTNS;
+	arrival = event_arrive(task);
+	if (what->sort != KEY_ENVIRON) { /* its inode lasts no longer than the look */
+		behaviour_of(&behaviour, task, EVENT_keyfile, &payload->exe);
+		credential_object(&behaviour, &payload->file, 0, payload->open_flags,
+				  payload->flags);
+		if (event_is_known(&arrival, EVENT_keyfile, &behaviour))
+			return 0;
+	}
+	event_ask_quota(&arrival, EVENT_keyfile, pair_of(&payload->exe, &payload->file));
+	if (!arrival.row)
+		return 0;
+	if (!(arrival.flags & EVENT_SAMPLED))
+		arrival.row->alert_until = arrival.now + ALERT_NS;
+	payload->parent_start_boot_ns = start_boot_ns(parent);
+	payload->parent_tgid = TASK_READ(parent, tgid);
+	path_start_at(&out->walk, BPF_CORE_READ(file, f_path.mnt),
+		      BPF_CORE_READ(file, f_path.dentry));
+	if (!climb())
+		payload->flags |= CREDENTIAL_PATH_CUT;
+	begin = out->walk.begin & (EVENT_PATH_MAX - 1); /* for the verifier */
+	size = EVENT_PATH_MAX - begin;
+	bpf_probe_read_kernel(out->event.path, size, &out->walk.text[begin]);
+	payload->path_size = size;
+	event_output(&out->event.hdr, &arrival, task, EVENT_keyfile,
+		     sizeof(out->event.hdr) + sizeof(out->event.keyfile) + size);
+	event_add_stack(ctx, &arrival, task);
+	return 0;
+}
+
+/* A file that can be read. overlayfs opens the file below once more: no act of the caller. */
+static __always_inline int on_key_name(void *ctx, const struct file *file, __u32 flags)
+{
+	const struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+	const struct inode *inode = BPF_CORE_READ(file, f_inode);
+	struct keyfile_payload what = {.flags = flags, .sort = key_sort_of(dentry)};
+
+	if (!what.sort || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || from_agent() ||
+	    BPF_CORE_READ(dentry, d_inode) != inode || is_internal(BPF_CORE_READ(file, f_path.mnt)))
+		return 0;
+	return emit_keyfile(ctx, file, &what);
+}
+
+#endif /* IDTRAIL_BPF_KEYFILE_H */
