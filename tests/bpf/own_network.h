@@ -20,6 +20,19 @@ struct Inet6Request {
   int interface;
 };
 
+/// Waits until the address can be used: one of version six cannot before the loopback's state has
+/// made its way through the kernel.
+inline bool await(const Address& address) {
+  const int socket = ::socket(address.family(), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool bound = false;
+  for (int i = 0; i < 200 && !bound; ++i) {
+    if (i != 0) usleep(10'000);
+    bound = bind(socket, address.get(), address.size) == 0;
+  }
+  close(socket);
+  return bound;
+}
+
 /// Moves this thread to a network of its own, whose loopback has `addresses` besides its usual
 /// ones: nothing is in the way there, and nothing of the machine changes. False where that is
 /// refused.
@@ -44,6 +57,7 @@ inline bool enter_own_network(const std::vector<std::string>& addresses = {}) {
           .interface = static_cast<int>(if_nametoindex("lo"))};
       good = good && ioctl(v6, SIOCSIFADDR, &wanted) == 0;
     }
+    good = good && await(address);
   }
   close(v4);
   close(v6);
