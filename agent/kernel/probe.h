@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/kernel/handles.h"
+#include "agent/kernel/kernel_types.h"
 #include "agent/kernel/shared_maps.h"
 #include "core/common/result.h"
 
@@ -23,6 +25,8 @@ struct ProbeSpec {
 
 /// Every probe of probes.def, in its order.
 std::span<const ProbeSpec> probe_specs();
+/// The probe's object, not loaded; with the types of KernelTypes where `types` is their path.
+Result<BpfObject> open_object(const ProbeSpec& spec, const char* types);
 
 /// A probe whose programs are loaded and attached; going out of scope detaches them.
 ///
@@ -30,12 +34,23 @@ std::span<const ProbeSpec> probe_specs();
 /// twins: the first that the kernel takes as a whole is used, in the order of the source file.
 class Probe {
  public:
-  /// `avoid` are ways not to try, as "probe/way". The error tells why each way was refused.
-  static Result<Probe> load(const ProbeSpec& spec, const SharedMaps& maps,
-                            std::span<const std::string> avoid);
+  /// What every probe's loading needs.
+  struct Setting {
+    const SharedMaps& maps;
+    const KernelTypes& types;
+    std::span<const std::string> avoid;  // ways not to try, as "probe/way"
+  };
+  /// The error tells why each way was refused.
+  static Result<Probe> load(const ProbeSpec& spec, const Setting& setting);
+  /// One that keep() kept; nothing where there is none.
+  static std::optional<Probe> find(const std::string& folder);
+  /// Gives programs and links names in a folder of the BPF file system, so that they stay when the
+  /// agent ends. Either all or none: before 5.15 the kernel cannot keep a kprobe.
+  Result<void> keep(const std::string& folder);
+  [[nodiscard]] bool kept() const { return kept_; }
 
   /// Where it is attached: "fentry/x", or "fexit/x + fexit/y" for more than one program.
-  [[nodiscard]] const std::string& hook() const { return hook_; }
+  [[nodiscard]] std::string hook() const;
   /// Instructions that the verifier walked for the largest program.
   [[nodiscard]] std::uint32_t verified_insns() const { return verified_insns_; }
   /// Runs that the kernel skipped because the program was already at work on that CPU.
@@ -43,13 +58,13 @@ class Probe {
 
  private:
   Probe() = default;
-  static Result<Probe> load_way(const ProbeSpec& spec, const std::string& way,
-                                const SharedMaps& maps);
+  static Result<Probe> load_way(BpfObject object, const std::string& way, const Setting& setting);
 
-  std::string hook_;
+  std::vector<std::string> hooks_;  // one for each link
   std::uint32_t verified_insns_ = 0;
-  std::vector<int> program_fds_;
-  BpfObject object_;
+  bool kept_ = false;
+  std::vector<Fd> programs_;
+  BpfObject object_;            // empty where the programs were found
   std::vector<BpfLink> links_;  // after object_: links go before the object they point into
 };
 

@@ -17,7 +17,7 @@ struct control {
 	__u32 host_mntns; /* inode of the first process's mount namespace; 0 where it cannot be seen */
 	__u32 quota[RINGS]; /* records that one cgroup may send in one window */
 	__u32 reserved_quota; /* urgent records beyond it: each the first of its (subject, object) */
-	__u32 reserved;
+	__u32 epoch; /* of this set of programs: owner.h */
 	__u64 secret[2]; /* of the keys of known behaviour; random at each start */
 };
 IDTRAIL_ASSERT_SIZE(struct control, 40);
