@@ -51,6 +51,7 @@ class LiveAgent final : public Agent {
   Result<void> open_outputs(bool overwrite);
   Result<void> feed_store();
   void feed_seeds();
+  void feed_gap();
   void start_sources();
   void start_volumes();
   LocalAnswers answers();
@@ -80,6 +81,7 @@ class LiveAgent final : public Agent {
   std::unique_ptr<ContainerLookUps> containers_;
   std::unique_ptr<LocalApi> api_;
   std::string volumes_missing_;
+  std::string gap_;
   Books books_{sensor_, [this](const v1::Fact& fact) { feed(fact); }};
   KnownBehaviours known_{sensor_.known(), [this](const v1::Fact& fact) { feed(fact); }};
   std::uint64_t records_ = 0;
@@ -98,6 +100,7 @@ Result<void> LiveAgent::open(bool overwrite) {
     api_ = std::move(*api);
   }
   if (auto done = feed_store(); !done) return done;
+  feed_gap();
   feed_seeds();
   start_volumes();
   start_sources();
@@ -136,6 +139,17 @@ Result<void> LiveAgent::feed_store() {
         feed(fact);
       });
   return loaded;
+}
+
+/// After the store: what was not seen is a hole in the baselines that it holds.
+void LiveAgent::feed_gap() {
+  const auto gap = gap_of(sensor_.takeover(), sensor_.probes());
+  if (!gap) return;
+  v1::Fact fact;
+  *fact.mutable_gap() = *gap;
+  feed(fact);
+  gap_ = gap_text(*gap);
+  spdlog::warn("time not covered gap=\"{}\"", gap_);
 }
 
 void LiveAgent::feed_seeds() {
@@ -276,6 +290,7 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
   }
   if (now - last_second_ < kSecondNs) return;
   last_second_ = now;
+  sensor_.beat();
   books_.look(now);
   known_.look(now);
   if (store_ != nullptr) {
@@ -329,6 +344,11 @@ LiveState LiveAgent::live_state() const {
     state.runtime_missing = containers_->missing();
   }
   if (volumes_ != nullptr) state.counters["volume_look_ups_refused"] = volumes_->refused();
+  const Takeover& takeover = sensor_.takeover();
+  state.counters["records_unreadable"] = takeover.unreadable;
+  state.counters["records_handed_again"] = takeover.handed_again;
+  state.counters["events_unattended"] = takeover.unattended;
+  state.gap = gap_;
   state.volumes_missing = volumes_missing_;
   return state;
 }

@@ -35,6 +35,8 @@ struct Config {
   std::uint64_t quota_urgent = 2000;
   std::uint64_t quota_bulk = 8000;
   std::uint64_t quota_reserved = 256;  // urgent ones beyond it, each the first of its kind
+  std::filesystem::path pins = "/sys/fs/bpf/idtrail";  // empty: nothing outlives the agent
+  std::chrono::nanoseconds pins_patience = std::chrono::minutes(10);
   std::filesystem::path socket = "/run/idtrail/agent.sock";
   std::filesystem::path record;        // empty: no recording
   std::filesystem::path findings;      // empty: standard output only

@@ -102,6 +102,9 @@ class Pipeline::Stages {
       case v1::Fact::kHarvest:
         take_harvest(fact.harvest());
         break;
+      case v1::Fact::kGap:
+        note_hole(nullptr);
+        break;
       case v1::Fact::kLoss:
         count_loss(fact.loss());
         break;
