@@ -2,31 +2,12 @@
 #include "agent/agent.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
 #include <poll.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
-#include "agent/api/local_api.h"
-#include "agent/api/metrics.h"
-#include "agent/books.h"
-#include "agent/decode/network_name.h"
-#include "agent/decode/redact_record.h"
-#include "agent/delivery.h"
-#include "agent/known_behaviours.h"
-#include "agent/pipeline.h"
-#include "agent/recording/recorder.h"
-#include "agent/sources/containers.h"
-#include "agent/sources/descriptors.h"
-#include "agent/sources/queue.h"
-#include "agent/sources/seeds.h"
-#include "agent/sources/volume_watch.h"
-#include "agent/stacks.h"
-#include "agent/views.h"
-#include "core/common/redact.h"
-#include "core/store/baseline_store.h"
+#include "agent/live_agent.h"
 
 namespace idtrail {
 namespace {
@@ -38,220 +19,8 @@ constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kTickNs = kSecondNs / 4;       // while something may wait
 constexpr std::uint64_t kIdleTickNs = 10 * kSecondNs;  // so that event time goes on at all
 constexpr std::uint64_t kWalkNs = 10 * kSecondNs;      // between looks at open connections
-constexpr std::size_t kFactsWaiting = 16384;
-constexpr std::size_t kQuestionsWaiting = 64;
 
-/// Members are in the order of their making; threads that use others come after them.
-class LiveAgent final : public Agent {
- public:
-  LiveAgent(Config config, Sensor sensor, Guard::Parts guard, SymbolHelper symbols)
-      : config_(std::move(config)),
-        sensor_(std::move(sensor)),
-        guard_(sensor_, std::move(guard), [this](const v1::Fact& fact) { feed(fact); }),
-        symbols_(std::move(symbols)) {}
-  ~LiveAgent() override { stop_sources(); }
-
-  Result<void> open(bool overwrite);
-  void run(int stop_fd) override;
-
- private:
-  using Job = std::function<void()>;
-
-  Result<void> open_outputs(bool overwrite);
-  Result<void> feed_store();
-  Seeds feed_seeds();
-  void feed_descriptors(const Seeds& seeds);
-  void start_sources();
-  void start_volumes();
-  LocalAnswers answers();
-
-  void feed(const v1::Fact& fact);
-  void on_record(std::span<const std::byte> record);
-  void on_stack(const Stack& stack);
-  void drain();
-  void tick(std::uint64_t now, bool busy);
-  void ask(const LookUp& look_up);
-  void hand_on();
-  void stop_sources();
-  void finish();
-  [[nodiscard]] LiveState live_state() const;
-
-  Config config_;
-  Sensor sensor_;
-  Guard guard_;
-  Bell bell_;
-  RefusingQueue<v1::Fact> facts_{kFactsWaiting, &bell_};
-  RefusingQueue<Job> jobs_{kQuestionsWaiting, &bell_};
-  Redactor redactor_;
-  SymbolHelper symbols_;
-  Symboliser symboliser_{[this](const Stack& stack) { return symbols_.symbolise(stack); }};
-  std::array<std::byte, recording::kRecordMax> record_{};
-  std::unique_ptr<Delivery> delivery_;
-  std::unique_ptr<BaselineStore> store_;  // null: baselines live in memory only
-  std::unique_ptr<Recorder> recorder_;    // null: nothing is recorded
-  std::unique_ptr<Pipeline> pipeline_;
-  std::unique_ptr<VolumeWatch> volumes_;  // null: volumes_missing_ says why
-  std::unique_ptr<ContainerLookUps> containers_;
-  std::unique_ptr<LocalApi> api_;
-  std::unique_ptr<MetricsPage> metrics_;  // null: switched off
-  std::string volumes_missing_;
-  Books books_{sensor_, [this](const v1::Fact& fact) { feed(fact); }};
-  KnownBehaviours known_{sensor_.known(), [this](const v1::Fact& fact) { feed(fact); }};
-  std::uint64_t records_ = 0;
-  std::uint64_t masked_bytes_ = 0;
-  std::uint64_t busy_until_ = 0;
-  std::uint64_t last_tick_ = 0;
-  std::uint64_t last_second_ = 0;
-  std::uint64_t last_walk_ = 0;
-  std::uint64_t walks_failed_ = 0;
-  bool recording_ended_ = false;
-};
-
-Result<void> LiveAgent::open(bool overwrite) {
-  if (auto done = open_outputs(overwrite); !done) return done;
-  if (!config_.socket.empty()) {
-    auto api = LocalApi::open(config_.socket, answers());
-    if (!api) return api.error();
-    api_ = std::move(*api);
-  }
-  if (!config_.metrics_listen.empty()) {
-    auto metrics = MetricsPage::open(config_.metrics_listen, answers());
-    // A sensor without its page is worth more than none.
-    if (!metrics) spdlog::warn("no metrics page error=\"{}\"", metrics.error().message);
-    if (metrics) metrics_ = std::move(*metrics);
-  }
-  if (auto done = feed_store(); !done) return done;
-  const Seeds seeds = feed_seeds();
-  start_volumes();
-  feed_descriptors(seeds);
-  start_sources();
-  return {};
-}
-
-Result<void> LiveAgent::open_outputs(bool overwrite) {
-  auto delivery = Delivery::open(config_);
-  if (!delivery) return delivery.error();
-  delivery_ = std::move(*delivery);
-  v1::SnapshotFact snapshot = take_snapshot(config_, sensor_.probes());
-  snapshot.set_agent_tgid(static_cast<std::uint32_t>(getpid()));
-  snapshot.set_self_test_tgid(guard_.helper_tgid());
-  pipeline_ = std::make_unique<Pipeline>(snapshot);
-  if (config_.record.empty()) return {};
-  auto recorder = Recorder::create(config_.record, snapshot, overwrite);
-  if (!recorder) return recorder.error();
-  recorder_ = std::move(*recorder);
-  return {};
-}
-
-Result<void> LiveAgent::feed_store() {
-  if (config_.store.empty()) return {};
-  auto store = BaselineStore::open(config_.store);
-  if (!store) return store.error();
-  store_ = std::move(*store);
-  if (store_->counters().recovered != 0) {
-    spdlog::warn("baseline store was damaged and put aside file={}", config_.store.string());
-  }
-  v1::Fact fact;
-  const auto loaded = store_->load(
-      [&](const v1::BaselineFact& baseline) {
-        *fact.mutable_baseline() = baseline;
-        feed(fact);
-      },
-      [&](const v1::BehaviourFact& behaviour) {
-        *fact.mutable_behaviour() = behaviour;
-        feed(fact);
-      });
-  return loaded;
-}
-
-Seeds LiveAgent::feed_seeds() {
-  Seeds seeds = take_seeds({.proc = "/proc", .cgroups = sensor_.hierarchy()});
-  v1::Fact fact;
-  for (const auto& cgroup : seeds.cgroups) {
-    *fact.mutable_cgroup() = cgroup;
-    feed(fact);
-    books_.open(cgroup.id());
-  }
-  for (const auto& process : seeds.processes) {
-    *fact.mutable_process() = process;
-    feed(fact);
-  }
-  spdlog::info("seen at start cgroups={} processes={} skipped={}", seeds.cgroups.size(),
-               seeds.processes.size(), seeds.skipped);
-  return seeds;
-}
-
-/// After the volumes, so that what is held open in one has its name at once.
-void LiveAgent::feed_descriptors(const Seeds& seeds) {
-  const auto generation = [this](std::uint32_t device) {
-    return sensor_.volume_generation(device);
-  };
-  const OpenDescriptors open =
-      open_descriptors(seeds.processes, {.now_boot_ns = boot_now_ns(), .generation = generation});
-  for (const auto& record : open.records) on_record(record);
-  spdlog::info("open at start files_and_connections={} skipped={}", open.records.size(),
-               open.skipped);
-}
-
-void LiveAgent::start_volumes() {
-  VolumeSettings settings;
-  settings.kubelet_root = config_.kubelet_root.string();
-  settings.generation = [this](std::uint32_t device) { return sensor_.volume_generation(device); };
-  auto volumes = MountedVolumes::open(std::move(settings));
-  if (!volumes) {
-    volumes_missing_ = volumes.error().message;
-    spdlog::warn("volumes not watched error=\"{}\"", volumes_missing_);
-    return;
-  }
-  for (const auto& fact : volumes->scan({})) feed(fact);
-  volumes_ = std::make_unique<VolumeWatch>(std::move(*volumes), facts_);
-}
-
-void LiveAgent::start_sources() {
-  containers_ = std::make_unique<ContainerLookUps>(ContainerSettings{
-      .cri_socket = config_.cri_socket,
-      .runtime_state = config_.runtime_state,
-      .podman_storage = config_.podman_storage,
-      .cgroup_root = sensor_.hierarchy().root,
-      .deadline = config_.identity_deadline,
-      .answer = [this](v1::Fact fact) {
-        if (volumes_ != nullptr && fact.has_container() && !fact.container().pod_uid().empty()) {
-          volumes_->pass(std::move(fact));
-        } else {
-          facts_.push(std::move(fact));
-        }
-      }});
-  containers_->ask_all();
-}
-
-LocalAnswers LiveAgent::answers() {
-  LocalAnswers answers;
-  answers.top = [this](const v1::TopRequest&) { return pipeline_->top(); };
-  answers.findings = [this](const v1::FindingsRequest& request) {
-    return delivery_->select(request);
-  };
-  answers.baseline = [this](const v1::BaselineRequest& request) {
-    return pipeline_->baseline(request.identity());
-  };
-  answers.coverage = [this](const v1::CoverageRequest&) {
-    known_.harvest();
-    books_.read();
-    auto reply = pipeline_->coverage();
-    complete_coverage(sensor_.probes(), live_state(), reply);
-    auto& counters = *reply.mutable_counters();
-    counters["verdicts"] = known_.size();
-    counters["verdicts_evicted"] = known_.evicted();
-    counters["self_tests_passed"] = guard_.tests_passed();
-    counters["ring_urgent_bytes"] = sensor_.waiting().urgent;
-    counters["ring_bulk_bytes"] = sensor_.waiting().bulk;
-    return reply;
-  };
-  answers.doctor = [this](const v1::DoctorRequest&) {
-    return doctor_view(sensor_.probes(), live_state());
-  };
-  answers.post = [this](Job job) { return jobs_.push(std::move(job)); };
-  return answers;
-}
+}  // namespace
 
 /// Every fact goes this way: recorded, consumed, and, for a volume, told to the kernel.
 void LiveAgent::feed(const v1::Fact& fact) {
@@ -331,6 +100,7 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
   }
   if (now - last_second_ < kSecondNs) return;
   last_second_ = now;
+  sensor_.beat();
   books_.look(now);
   known_.look(now);
   if (now - last_walk_ >= kWalkNs) {
@@ -392,6 +162,11 @@ LiveState LiveAgent::live_state() const {
     state.runtime_missing = containers_->missing();
   }
   if (volumes_ != nullptr) state.counters["volume_look_ups_refused"] = volumes_->refused();
+  const Takeover& takeover = sensor_.takeover();
+  state.counters["records_unreadable"] = takeover.unreadable;
+  state.counters["records_handed_again"] = takeover.handed_again;
+  state.counters["events_unattended"] = takeover.unattended;
+  state.gap = gap_;
   state.volumes_missing = volumes_missing_;
   return state;
 }
@@ -421,8 +196,6 @@ void LiveAgent::finish() {
   if (recorder_ != nullptr) (void)recorder_->flush();
   spdlog::info("stopped records={} findings={} masked_bytes={}", records_, raised, masked_bytes_);
 }
-
-}  // namespace
 
 Result<std::unique_ptr<Agent>> Agent::start(const Config& config, Sensor sensor, Guard::Parts guard,
                                             SymbolHelper symbols, bool overwrite) {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <ctime>
 #include <iostream>
 #include <map>
 #include <vector>
@@ -35,6 +37,7 @@ Examples:
   idtrail-agent --learning-window 10m --findings f.jsonl learn for ten minutes, findings also to a file
   idtrail-agent --record run.idtrail                     record every input, for `idtrail replay`
   idtrail-agent --scope-cgroup /kubepods.slice           watch pods only
+  idtrail-agent --unpin                                  take out of the kernel what stays there between runs
   idtrail-agent --print-config >agent.yaml               every setting with its value
 
 Findings go to standard output, one JSON object a line; the log goes to standard error. Ask the
@@ -49,6 +52,8 @@ struct Options {
   bool print_config = false;
   bool strict = false;
   bool overwrite = false;
+  bool no_pin = false;
+  bool unpin = false;
 };
 
 void declare(CLI::App& app, Options& options) {
@@ -57,6 +62,8 @@ void declare(CLI::App& app, Options& options) {
   app.add_flag("--print-config", options.print_config, "Print the settings as YAML and exit");
   app.add_flag("--strict", options.strict, "Exit with 4 if a probe is refused");
   app.add_flag("--overwrite", options.overwrite, "Replace the recording if it exists");
+  app.add_flag("--no-pin", options.no_pin, "Leave nothing in the kernel when the agent ends");
+  app.add_flag("--unpin", options.unpin, "Take out of the kernel what other runs left, and exit");
   for (const auto& setting : idtrail::settings()) {
     auto* option = app.add_option(std::string(setting.option), options.given[setting.key],
                                   fmt::format("{} ({})", setting.key, setting.allowed));
@@ -109,6 +116,10 @@ int stop_signals() {
 }
 
 int cannot_watch(const idtrail::Error& error) {
+  if (error.code == Errc::kUnavailable) {
+    spdlog::error("start refused error=\"{}\"", error.message);
+    return kError;
+  }
   spdlog::error("this node cannot be watched error=\"{}\" advice=\"run `idtrail doctor`\"",
                 error.message);
   switch (error.code) {
@@ -137,6 +148,21 @@ std::size_t warn_refused(const idtrail::Sensor& sensor) {
   return refused;
 }
 
+std::chrono::microseconds cpu_time() {
+  timespec spent{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+  return std::chrono::seconds(spent.tv_sec) + std::chrono::duration_cast<std::chrono::microseconds>(
+                                                  std::chrono::nanoseconds(spent.tv_nsec));
+}
+
+int unpin(const Config& config) {
+  if (auto removed = idtrail::Sensor::remove_pins(config.pins.string()); !removed) {
+    std::cerr << "idtrail-agent: " << removed.error().message << "\n";
+    return kError;
+  }
+  return kOk;
+}
+
 int watch(const Config& config, const Options& options) {
   const int stop_fd = stop_signals();
   if (auto may = idtrail::preflight(); !may) return cannot_watch(may.error());
@@ -151,12 +177,21 @@ int watch(const Config& config, const Options& options) {
   if (!guard) return cannot_start(guard.error());
   auto symbols = idtrail::SymbolHelper::start();
   if (!symbols) return cannot_start(symbols.error());
+  wanted.pins = options.no_pin ? "" : config.pins.string();
+  wanted.patience = config.pins_patience;
   auto sensor = idtrail::Sensor::open(wanted);
+  if (!sensor && sensor.error().code == Errc::kNotFound) {
+    spdlog::warn("nothing stays in the kernel between runs error=\"{}\"", sensor.error().message);
+    wanted.pins.clear();
+    sensor = idtrail::Sensor::open(wanted);
+  }
   if (!sensor) return cannot_watch(sensor.error());
   // The programs are attached: no right to do so again is needed, nor is any in a thread.
   if (auto dropped = idtrail::drop_capabilities(); !dropped) return cannot_start(dropped.error());
   const std::size_t all = sensor->probes().size();
   const std::size_t refused = warn_refused(*sensor);
+  spdlog::info("probes attached count={} refused={} taken_over={} cpu_us={}", all - refused,
+               refused, sensor->takeover().found, cpu_time().count());
   if (options.strict && refused > 0) return kDegraded;
   auto agent = idtrail::Agent::start(config, std::move(*sensor), std::move(*guard),
                                      std::move(*symbols), options.overwrite);
@@ -196,6 +231,7 @@ int main(int argc, char** argv) {
     std::cout << idtrail::config_yaml(*config);
     return kOk;
   }
+  if (options.unpin) return unpin(*config);
   start_log(config->log_level);
   return watch(*config, options);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/views.h"
 
+#include <algorithm>
 #include <array>
 #include <ctime>
 
@@ -68,6 +69,28 @@ void check_probes(std::span<const ProbeStatus> probes, v1::DoctorReply& reply) {
 
 std::uint64_t boot_now_ns() { return now_ns(CLOCK_BOOTTIME); }
 
+std::optional<v1::GapFact> absence_of(const Takeover& takeover,
+                                      std::span<const ProbeStatus> probes) {
+  constexpr std::uint64_t kMillisecond = 1'000'000;
+  if (!takeover.found) return std::nullopt;
+  const std::uint64_t lost = takeover.lost + takeover.unattended + takeover.unreadable;
+  std::string unwatched;
+  for (const auto& probe : probes) {
+    if (!probe.hook.empty() && !probe.kept) unwatched += fmt::format(" {}", probe.name);
+  }
+  if (lost == 0 && unwatched.empty()) return std::nullopt;
+  std::string text = fmt::format("no agent ran from {} ms to {} ms after boot: {} events are lost",
+                                 takeover.alive_boot_ns / kMillisecond,
+                                 takeover.until_boot_ns / kMillisecond, lost);
+  if (!unwatched.empty()) text += ", and nothing was watched by" + unwatched;
+  v1::GapFact gap;
+  gap.set_cause(cause_name(GapCause::kAgentAbsent));
+  gap.set_text(std::move(text));
+  gap.set_from_boot_ns(takeover.alive_boot_ns);
+  gap.set_until_boot_ns(takeover.until_boot_ns);
+  return gap;
+}
+
 v1::SnapshotFact take_snapshot(const Config& config, std::span<const ProbeStatus> probes) {
   v1::SnapshotFact snapshot;
   snapshot.set_wire_contract(IDTRAIL_WIRE_CONTRACT);
@@ -99,6 +122,12 @@ void complete_coverage(std::span<const ProbeStatus> probes, const LiveState& liv
     }
   }
   for (const auto& [name, value] : live.counters) (*reply.mutable_counters())[name] = value;
+  std::string passing;
+  for (const auto& probe : probes) {
+    if (!probe.hook.empty() && !probe.kept) passing += fmt::format(" {}", probe.name);
+  }
+  if (!passing.empty()) reply.add_not_covered("while no agent runs, what is seen by:" + passing);
+  if (!live.gap.empty()) reply.add_not_covered(live.gap);
   if (!live.runtime_missing.empty()) {
     reply.add_not_covered("names and owners of pods: " + live.runtime_missing);
   }
@@ -110,6 +139,11 @@ void complete_coverage(std::span<const ProbeStatus> probes, const LiveState& liv
 v1::DoctorReply doctor_view(std::span<const ProbeStatus> probes, const LiveState& live) {
   v1::DoctorReply reply;
   check_probes(probes, reply);
+  const auto kept = std::ranges::count_if(probes, &ProbeStatus::kept);
+  add_check(
+      reply, "agent-pins", kept > 0 ? "ok" : "degraded",
+      fmt::format("{} of {} probes stay in the kernel while no agent runs", kept, probes.size()),
+      kept > 0 ? "" : "mount a BPF file system and set pins.folder to a folder on it");
   if (live.runtime_missing.empty()) {
     add_check(reply, "agent-containerd", "ok", "the container runtime answers");
   } else {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -20,8 +21,13 @@ v1::SnapshotFact take_snapshot(const Config& config, std::span<const ProbeStatus
 struct LiveState {
   std::map<std::string, std::uint64_t> counters;
   std::string runtime_missing;  // why the container runtime does not answer; empty where it does
+  std::string gap;              // when no agent ran and what that cost; empty: nothing
   std::string volumes_missing;  // why volumes cannot be looked at; empty where they can
 };
+
+/// What was lost while no agent ran; nothing where all of it came.
+std::optional<v1::GapFact> absence_of(const Takeover& takeover,
+                                      std::span<const ProbeStatus> probes);
 
 /// Completes the pipeline's coverage with what only the loader and the sources know.
 void complete_coverage(std::span<const ProbeStatus> probes, const LiveState& live,

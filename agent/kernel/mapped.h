@@ -13,9 +13,9 @@ namespace idtrail {
 class Mapped {
  public:
   Mapped() = default;
-  Mapped(int map_fd, std::size_t bytes, bool writable) : bytes_(bytes) {
+  Mapped(int map_fd, std::size_t bytes, bool writable, std::size_t offset = 0) : bytes_(bytes) {
     const int protection = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-    void* at = mmap(nullptr, bytes, protection, MAP_SHARED, map_fd, 0);
+    void* at = mmap(nullptr, bytes, protection, MAP_SHARED, map_fd, static_cast<off_t>(offset));
     if (at != MAP_FAILED) at_ = at;
   }
   ~Mapped() {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "agent/kernel/attachment.h"
 #include "agent/kernel/handles.h"
+#include "agent/kernel/kernel_types.h"
 #include "agent/kernel/shared_maps.h"
 #include "core/common/result.h"
 
@@ -24,6 +26,8 @@ struct ProbeSpec {
 
 /// Every probe of probes.def, in its order.
 std::span<const ProbeSpec> probe_specs();
+/// The probe's object, not loaded; with the types of KernelTypes where `types` is their path.
+Result<BpfObject> open_object(const ProbeSpec& spec, const char* types);
 
 /// A probe whose programs are loaded and attached; going out of scope detaches them.
 ///
@@ -31,33 +35,45 @@ std::span<const ProbeSpec> probe_specs();
 /// twins: the first that the kernel takes as a whole is used, in the order of the source file.
 class Probe {
  public:
-  /// `avoid` are ways not to try, as "probe/way". The error tells why each way was refused.
-  static Result<Probe> load(const ProbeSpec& spec, const SharedMaps& maps,
-                            std::span<const std::string> avoid);
+  /// What every probe's loading needs.
+  struct Setting {
+    const SharedMaps& maps;
+    const KernelTypes& types;
+    std::span<const std::string> avoid;  // ways not to try, as "probe/way"
+  };
+  /// The error tells why each way was refused.
+  static Result<Probe> load(const ProbeSpec& spec, const Setting& setting);
+  /// One that keep() kept; nothing where there is none.
+  static std::optional<Probe> find(const std::string& folder);
+  /// Gives programs and links names in a folder of the BPF file system, so that they stay when the
+  /// agent ends. Either all or none: before 5.15 the kernel cannot keep a kprobe.
+  Result<void> keep(const std::string& folder);
+  [[nodiscard]] bool kept() const { return kept_; }
 
   /// Where it is attached: "fentry/x", or "fexit/x + fexit/y" for more than one program.
-  [[nodiscard]] const std::string& hook() const { return hook_; }
+  [[nodiscard]] std::string hook() const;
   /// Instructions that the verifier walked for the largest program.
   [[nodiscard]] std::uint32_t verified_insns() const { return verified_insns_; }
   /// Runs its program of type iter, where it has one, over each entry of its map `openers`. False
   /// where the kernel refused it.
   [[nodiscard]] bool walk() const;
-  /// Runs that the kernel skipped because the program was already at work on that CPU.
-  [[nodiscard]] std::uint64_t missed_runs() const;
   /// True while every program hangs where it was attached.
   [[nodiscard]] bool stands() const;
+  /// Runs that the kernel skipped because the program was already at work on that CPU.
+  [[nodiscard]] std::uint64_t missed_runs() const;
 
  private:
   Probe() = default;
-  static Result<Probe> load_way(const ProbeSpec& spec, const std::string& way,
-                                const SharedMaps& maps, bool without_modules);
+  static Result<Probe> load_way(BpfObject object, const std::string& way, const Setting& setting);
+  void add(BpfLink link, std::string hook);
 
-  std::string hook_;
+  std::vector<std::string> hooks_;  // one for each link
   std::uint32_t verified_insns_ = 0;
-  std::vector<int> program_fds_;
+  bool kept_ = false;
   int walk_fd_ = -1;  // of one of links_
   std::vector<Attachment> attachments_;
-  BpfObject object_;
+  std::vector<Fd> programs_;
+  BpfObject object_;            // empty where the programs were found
   std::vector<BpfLink> links_;  // after object_: links go before the object they point into
 };
 

@@ -5,11 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <span>
-#include <vector>
 
-#include "agent/kernel/handles.h"
+#include "agent/kernel/ring.h"
 #include "core/common/result.h"
 
 namespace idtrail {
@@ -18,29 +16,31 @@ namespace idtrail {
 /// (urgent) that it led to, and an exec before the connect that follows. Not thread-safe.
 ///
 /// Whatever caused a record lay in its ring before the record came to be. A round therefore notes
-/// the time, takes the bulk ring, then the urgent ring, and hands over what is not younger than
-/// that time; the rest waits for the next round, which may come at once.
+/// the time, and hands over, the older of both fronts first, what is not younger than that time.
 class Reader {
  public:
   using RecordFn = std::function<void(std::span<const std::byte>)>;
 
   /// The descriptors stay the caller's and outlive it.
   static Result<Reader> open(int urgent_fd, int bulk_fd);
-  ~Reader();
-  Reader(Reader&& other) noexcept;
-  Reader& operator=(Reader&& other) noexcept;
 
-  /// Hands over every record that is there; returns how many. Views live during the call only.
+  /// Hands over every record that is there; returns how many. Views live during the call only. A
+  /// record leaves its ring when `on_record` is back, so that a reader that is killed loses none.
   std::size_t drain(const RecordFn& on_record);
   /// Waits until an urgent record is there, at most `timeout`.
   void wait(std::chrono::milliseconds timeout) const;
   /// Readable when an urgent record waits.
-  [[nodiscard]] int epoll_fd() const;
+  [[nodiscard]] int epoll_fd() const { return urgent_.fd(); }
+  /// Records that a reader before us died with: at most one of each ring, handed over again.
+  [[nodiscard]] std::uint64_t handed_again() const { return handed_again_; }
 
  private:
-  struct State;
-  explicit Reader(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  Reader(Ring urgent, Ring bulk);
+  std::size_t round(const RecordFn& on_record);
+
+  Ring urgent_;
+  Ring bulk_;
+  std::uint64_t handed_again_ = 0;
 };
 
 }  // namespace idtrail

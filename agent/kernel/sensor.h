@@ -25,6 +25,18 @@ struct ProbeStatus {
   std::string hook{};                // where it is attached; empty if refused
   std::string error{};               // why every way was refused; empty if attached
   std::uint32_t verified_insns = 0;  // of its largest program
+  bool kept = false;                 // stays in the kernel when the agent ends
+};
+
+/// What was found of an agent that ran before.
+struct Takeover {
+  bool found = false;               // its programs have reported up to now
+  std::uint64_t alive_boot_ns = 0;  // when it last lived
+  std::uint64_t until_boot_ns = 0;  // when its programs, or ours, had an agent again
+  std::uint64_t lost = 0;           // events limited or dropped in between
+  std::uint64_t unattended = 0;     // events not reported, because nobody came back for so long
+  std::uint64_t unreadable = 0;     // records that it left, of a wire contract that is not ours
+  std::uint64_t handed_again = 0;   // records in its hand when it died: they come, again perhaps
 };
 
 /// Records that one cgroup may send in one window of about a second.
@@ -58,11 +70,13 @@ struct SensorDamage {
 struct SensorOptions {
   std::uint32_t ring_bytes = 4U << 20U;  // of each ring; a power of two, at least a page
   SensorQuota quota{};
-  std::vector<std::string> only{};   // probes to load; empty: all
-  std::vector<std::string> avoid{};  // ways not to use, as "credential/fentry"
-  bool stacks = false;               // a stack follows each read that is sent
-  std::uint32_t skip_tgid = 0;       // whose acts are not reported; 0: this process
-  std::uint32_t host_mntns = 0;      // inode of the host's mount namespace; 0: that of process 1
+  std::vector<std::string> only{};       // probes to load; empty: all
+  std::vector<std::string> avoid{};      // ways not to use, as "credential/fentry"
+  bool stacks = false;                   // a stack follows each read that is sent
+  std::uint32_t skip_tgid = 0;           // whose acts are not reported; 0: this process
+  std::string pins{};                    // folder of a BPF file system; empty: nothing outlives us
+  std::chrono::nanoseconds patience{0};  // how long what outlives us reports; 0: for ever
+  std::uint32_t host_mntns = 0;  // inode of the host's mount namespace; 0: that of process 1
   std::string cgroup_root = "/sys/fs/cgroup";  // where cgroup file systems are mounted
 };
 
@@ -74,7 +88,9 @@ class Sensor {
 
   /// Loads each probe; a refused one leaves the others running and is told by probes().
   /// kInvalid: an option; kPermission: this process lacks a right; kUnsupported: this node has no
-  /// BTF, forbids bpf(2) or takes no probe at all; kExhausted: no memory for the maps.
+  /// BTF, forbids bpf(2) or takes no probe at all; kExhausted: no memory for the maps. With `pins`
+  /// also kUnavailable: another sensor holds that folder; kNotFound: it is on no BPF file system
+  /// that we may write to.
   static Result<Sensor> open(const SensorOptions& options);
   ~Sensor();
   Sensor(Sensor&& other) noexcept;
@@ -83,6 +99,11 @@ class Sensor {
   [[nodiscard]] std::span<const ProbeStatus> probes() const;
   /// Whose cgroups the records and books are of.
   [[nodiscard]] const CgroupHierarchy& hierarchy() const;
+  [[nodiscard]] const Takeover& takeover() const;
+  /// Takes everything that outlived its agent out of the kernel. kUnavailable: a sensor holds it.
+  static Result<void> remove_pins(const std::string& folder);
+  /// A sign of life, about once a second where `patience` is set.
+  void beat();
 
   /// Hands over every record that is there; if there is none, waits for an urgent one, at most
   /// `timeout`. Records are views, valid during the call only, in the order of time. Returns how

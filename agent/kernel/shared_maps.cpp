@@ -13,7 +13,7 @@
 
 namespace idtrail {
 
-Result<SharedMaps> SharedMaps::create(std::uint32_t ring_bytes) {
+Result<SharedMaps> SharedMaps::create(std::uint32_t ring_bytes, const Place& place) {
   const LibbpfLog log;
   std::size_t size = 0;
   const void* elf = shared_bpf__elf_bytes(&size);
@@ -21,6 +21,13 @@ Result<SharedMaps> SharedMaps::create(std::uint32_t ring_bytes) {
   if (!object) return Error{Errc::kInternal, fmt::format("open shared maps: {}", log.text())};
   for (const char* ring : {"urgent", "bulk"}) {
     bpf_map__set_max_entries(bpf_object__find_map_by_name(object.get(), ring), ring_bytes);
+  }
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object.get()) {
+    if (place.folder.empty()) break;
+    const std::string name = bpf_map__name(map);
+    // libbpf takes what stands there, if it is alike, and gives what it makes that name.
+    bpf_map__set_pin_path(map, (name == "owner" ? place.owner : place.folder + "/" + name).c_str());
   }
   if (const int error = bpf_object__load(object.get()); error != 0) {
     return bpf_refused(-error, fmt::format("create the shared maps ({})", log.text()));

@@ -11,6 +11,7 @@
 #define IDTRAIL_BPF_RING_H
 
 #include "bpf/lib/known.h"
+#include "bpf/lib/owner.h"
 
 /* What a person must hear of at once, or what says where later events belong. */
 static __always_inline bool is_urgent(__u32 kind)
@@ -54,7 +55,7 @@ static __always_inline __u32 next_sequence(enum ring_name ring)
 
 /* An event at the door. */
 struct arrival {
-	struct cgroup_row *row; /* null: refused, and counted */
+	struct cgroup_row *row; /* null: refused, and counted; or for another set to report */
 	__u64 now;
 	__u64 cgroup_id;
 	__u16 flags; /* enum event_flag */
@@ -62,9 +63,11 @@ struct arrival {
 
 static __always_inline struct arrival event_arrive_in(__u64 cgroup_id)
 {
+	__u64 now = bpf_ktime_get_boot_ns();
+
 	return (struct arrival){
-		.row = row_of(cgroup_id),
-		.now = bpf_ktime_get_boot_ns(),
+		.row = reports(now) ? row_of(cgroup_id) : NULL,
+		.now = now,
 		.cgroup_id = cgroup_id,
 	};
 }
@@ -78,14 +81,16 @@ static __always_inline struct arrival event_arrive(const struct task_struct *tas
 static __always_inline bool event_is_known(struct arrival *arrival, __u32 kind,
 					   const struct behaviour *behaviour)
 {
-	enum verdict verdict = verdict_on(behaviour, arrival->now);
+	enum verdict verdict;
 
+	if (!arrival->row)
+		return false;
+	verdict = verdict_on(behaviour, arrival->now);
 	if (verdict == VERDICT_SAMPLE)
 		arrival->flags |= EVENT_SAMPLED;
 	if (verdict != VERDICT_KNOWN)
 		return false;
-	if (arrival->row)
-		count(arrival->row, kind, OUTCOME_KNOWN);
+	count(arrival->row, kind, OUTCOME_KNOWN);
 	return true;
 }
 

@@ -33,6 +33,7 @@ constexpr Meaning kMeanings[] = {
      "The sensor does not see what it should"},
     {GapCause::kCallRefused, Severity::kCritical, Confidence::kMedium,
      "The agent did what it never does"},
+    {GapCause::kAgentAbsent, Severity::kMedium, Confidence::kHigh, "No agent ran"},
 };
 
 double seconds_of(const Gap& gap) {

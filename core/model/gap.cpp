@@ -8,9 +8,10 @@ namespace idtrail {
 namespace {
 
 // In the order of the enumeration.
-constexpr const char* kNames[] = {
-    "unnamed",       "ring-full",     "quota-spent",  "probe-detached",    "map-changed",
-    "agent-stopped", "agent-delayed", "agent-traced", "self-test-missing", "call-refused"};
+constexpr const char* kNames[] = {"unnamed",        "ring-full",    "quota-spent",
+                                  "probe-detached", "map-changed",  "agent-stopped",
+                                  "agent-delayed",  "agent-traced", "self-test-missing",
+                                  "call-refused",   "agent-absent"};
 
 }  // namespace
 

@@ -20,6 +20,7 @@ enum class GapCause : std::uint8_t {
   kAgentTraced,      // a process reaches, or may reach, into the agent
   kSelfTestMissing,  // an act that was done on purpose did not come back as a record
   kCallRefused,      // the agent made a system call that it never makes
+  kAgentAbsent,      // no agent ran, and not all that happened was kept for the next
 };
 
 /// "ring-full", "quota-spent", …

@@ -24,9 +24,11 @@ struct control {
 	__u32 container_cgroup; /* enum container_cgroup */
 	__u32 hierarchy; /* the kernel's number of its hierarchy, 0 for the unified one */
 	__u32 stacks; /* not 0: a stack follows each read that is sent */
+	__u32 epoch; /* of this set of programs: owner.h */
+	__u32 reserved;
 	__u64 secret[2]; /* of the keys of known behaviour; random at each start */
 };
-IDTRAIL_ASSERT_SIZE(struct control, 48);
+IDTRAIL_ASSERT_SIZE(struct control, 56);
 
 #define WINDOW_SHIFT 30 /* of boot_ns: a window is about 1.07 s */
 
