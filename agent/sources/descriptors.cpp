@@ -153,7 +153,7 @@ class Look {
     payload.file = file;
     payload.exe = exe_of(process);
     payload.parent_tgid = process.parent_tgid();
-    payload.flags = process.host_mount_namespace() ? CREDENTIAL_HOST_MNTNS : 0;
+    if (process.host_mount_namespace()) payload.flags = CREDENTIAL_HOST_MNTNS;
     payload.volume_generation = settings_.generation ? settings_.generation(file.device) : 0;
     copy_cut(last_component(path), payload.name);
     copy_cut(last_component(path), payload.dir);
@@ -166,7 +166,7 @@ class Look {
     payload.file = file;
     payload.exe = exe_of(process);
     payload.parent_tgid = process.parent_tgid();
-    payload.flags = process.host_mount_namespace() ? CREDENTIAL_HOST_MNTNS : 0;
+    if (process.host_mount_namespace()) payload.flags = CREDENTIAL_HOST_MNTNS;
     if (path.size() >= EVENT_PATH_MAX) {
       path.erase(0, path.size() + 1 - EVENT_PATH_MAX);
       payload.flags |= CREDENTIAL_PATH_CUT;

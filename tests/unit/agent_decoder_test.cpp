@@ -244,8 +244,9 @@ TEST(Decoder, ReadsAReadOfAKeyFile) {
 
 TEST(Decoder, RefusesAKeyOfNoKnownSortOrResult) {
   Event event;
-  for (const std::uint16_t wrong : {0, KEY_ENVIRON + 1}) {
-    EXPECT_EQ(decode_record(testing::keyfile_record({}, {.path = "/x"}, "/k", wrong), event),
+  for (const int wrong : {0, KEY_ENVIRON + 1}) {
+    const auto sort = static_cast<std::uint16_t>(wrong);
+    EXPECT_EQ(decode_record(testing::keyfile_record({}, {.path = "/x"}, "/k", sort), event),
               Refusal::kValue);
   }
   EXPECT_EQ(decode_record(testing::keyfile_record({}, {.path = "/x"}, "/k", KEY_SSH, 1), event),
