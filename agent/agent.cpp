@@ -59,6 +59,7 @@ class LiveAgent final : public Agent {
   void on_record(std::span<const std::byte> record);
   void drain();
   void tick(std::uint64_t now, bool busy);
+  void read_books();
   void ask(const LookUp& look_up);
   void hand_on();
   void stop_sources();
@@ -194,8 +195,7 @@ LocalAnswers LiveAgent::answers() {
     return pipeline_->baseline(request.identity());
   };
   answers.coverage = [this](const v1::CoverageRequest&) {
-    known_.harvest();
-    books_.read();
+    read_books();
     auto reply = pipeline_->coverage();
     complete_coverage(sensor_.probes(), live_state(), reply);
     (*reply.mutable_counters())["verdicts"] = known_.size();
@@ -276,8 +276,7 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
   }
   if (now - last_second_ < kSecondNs) return;
   last_second_ = now;
-  books_.look(now);
-  known_.look(now);
+  if (books_.due(now)) read_books();
   if (store_ != nullptr) {
     store_->submit(pipeline_->take_changes());
   } else {
@@ -288,6 +287,11 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
     recording_ended_ = true;
     spdlog::error("recording ended error=\"{}\"", flushed.error().message);
   }
+}
+
+void LiveAgent::read_books() {
+  known_.harvest(boot_now_ns());
+  books_.read();
 }
 
 void LiveAgent::ask(const LookUp& look_up) {
@@ -305,7 +309,7 @@ void LiveAgent::ask(const LookUp& look_up) {
 }
 
 void LiveAgent::hand_on() {
-  known_.apply(pipeline_->take_cache_orders());
+  known_.apply(pipeline_->take_cache_orders(), boot_now_ns());
   for (const auto& look_up : pipeline_->take_look_ups()) ask(look_up);
   if (auto findings = pipeline_->take_findings(); !findings.empty())
     delivery_->submit(std::move(findings));
@@ -343,8 +347,7 @@ void LiveAgent::finish() {
   stop_sources();
   sensor_.poll(milliseconds(0), [this](auto record) { on_record(record); });
   while (const auto fact = facts_.try_pop()) feed(*fact);
-  known_.harvest();
-  books_.read();
+  read_books();
   pipeline_->finish();
   if (auto findings = pipeline_->take_findings(); !findings.empty())
     delivery_->submit(std::move(findings));

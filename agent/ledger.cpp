@@ -40,7 +40,6 @@ bool Ledger::apply(const v1::LedgerFact& fact) {
     Entry& one = entry(CgroupId{fact.cgroup_id()}, count.kind());
     lost = lost || count.limited() > one.limited || count.dropped() > one.dropped;
     one.delivered = count.delivered();
-    one.known = count.known();
     one.limited = count.limited();
     one.dropped = count.dropped();
   }

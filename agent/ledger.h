@@ -10,6 +10,7 @@
 #include "agent/identity/flat_map.h"
 #include "agent/identity/place.h"
 #include "core/model/event.h"
+#include "idtrail/events.h"
 #include "idtrail/idtrail.pb.h"
 #include "idtrail/recording.pb.h"
 
@@ -26,8 +27,13 @@ class Ledger {
 
   void received(CgroupId cgroup, std::size_t kind) { ++entry(cgroup, kind).received; }
   void discarded(CgroupId cgroup, std::size_t kind) { ++entry(cgroup, kind).discarded; }
+  /// Counted by the kernel and not sent.
+  void known(CgroupId cgroup, std::size_t kind, std::uint64_t count) {
+    if (kind < EVENT_KINDS) entry(cgroup, kind).known += count;
+  }
 
-  /// The kernel's counts of one cgroup, absolute. True where something was lost since the last.
+  /// The kernel's counts of one cgroup, absolute, but for what is known. True where something was
+  /// lost since the last.
   bool apply(const v1::LedgerFact& fact);
   /// The cgroup is gone and its last counts have come: they go to who it was; null: nobody knows.
   void close(CgroupId cgroup, const Place* place);

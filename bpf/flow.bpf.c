@@ -36,12 +36,12 @@ struct {
 	__type(value, struct opener);
 } openers SEC(".maps");
 
-static __always_inline bool is_tcp(const struct sock *sk)
+static __always_inline bool is_tcp(const struct sock *sk, bool typed)
 {
-	return is_inet(sk) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+	return is_inet(sk, typed) && READ(typed, sk, sk_protocol) == IPPROTO_TCP;
 }
 
-static __always_inline int remember(const struct sock *sk, __u32 flags)
+static __always_inline int remember(const struct sock *sk, bool typed, __u32 flags)
 {
 	const struct task_struct *task = current_task();
 	const struct task_struct *parent = TASK_READ(task, real_parent);
@@ -49,7 +49,7 @@ static __always_inline int remember(const struct sock *sk, __u32 flags)
 	__u64 key = (__u64)sk;
 	struct opener opener;
 
-	if (from_agent() || !is_tcp(sk))
+	if (from_agent() || !is_tcp(sk, typed))
 		return 0;
 	opener = (struct opener){
 		.flow = {
@@ -57,7 +57,7 @@ static __always_inline int remember(const struct sock *sk, __u32 flags)
 			.parent_start_boot_ns = start_boot_ns(parent),
 			.parent_tgid = TASK_READ(parent, tgid),
 			.flags = flags,
-			.family = family_of(sk),
+			.family = family_of(sk, typed),
 			.protocol = IPPROTO_TCP,
 		},
 		.boot_ns = bpf_ktime_get_boot_ns(),
@@ -90,8 +90,8 @@ static __always_inline void fill(struct flow_event *event, const struct opener *
 	event->hdr.tid = opener->tid;
 	event->flow = opener->flow;
 	event->flow.duration_ns = event->hdr.boot_ns - opener->boot_ns;
-	read_local(&event->flow.local, &event->flow.local_port, sk);
-	read_peer(&event->flow.peer, &event->flow.peer_port, sk);
+	read_local(&event->flow.local, &event->flow.local_port, sk, true);
+	read_peer(&event->flow.peer, &event->flow.peer_port, sk, true);
 	count_bytes(&event->flow, sk);
 }
 
@@ -121,16 +121,16 @@ static __always_inline int emit_flow(const struct sock *sk, int before)
 static __always_inline int on_state(const struct sock *sk, int before, int after)
 {
 	if (after == TCP_SYN_SENT)
-		return remember(sk, 0);
+		return remember(sk, true, 0);
 	return after == TCP_CLOSE ? emit_flow(sk, before) : 0;
 }
 
 /* It may have ended in the queue already. */
-static __always_inline int on_accept(const struct sock *sk)
+static __always_inline int on_accept(const struct sock *sk, bool typed)
 {
-	bool lives = sk && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE;
+	bool lives = sk && READ(typed, sk, __sk_common.skc_state) != TCP_CLOSE;
 
-	return lives ? remember(sk, FLOW_ACCEPTED) : 0;
+	return lives ? remember(sk, typed, FLOW_ACCEPTED) : 0;
 }
 
 SEC("?tp_btf/inet_sock_set_state")
@@ -142,7 +142,7 @@ int BPF_PROG(state_fexit, const struct sock *sk, int before, int after)
 SEC("?fexit/inet_csk_accept")
 int accept_fexit(unsigned long long *ctx)
 {
-	return on_accept(accepted(ctx));
+	return on_accept(accepted(ctx), true);
 }
 
 SEC("?tp_btf/inet_sock_set_state")
@@ -154,7 +154,7 @@ int BPF_PROG(state_kretprobe, const struct sock *sk, int before, int after)
 SEC("?kretprobe/inet_csk_accept")
 int BPF_KRETPROBE(accept_kretprobe, struct sock *sk)
 {
-	return on_accept(sk);
+	return on_accept(sk, false);
 }
 
 char LICENSE[] SEC("license") = "GPL";

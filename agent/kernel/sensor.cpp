@@ -2,6 +2,7 @@
 #include "agent/kernel/sensor.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -65,6 +66,7 @@ struct Sensor::State {
   SharedMaps maps;
   std::vector<ProbeStatus> statuses;
   Mapped losses;
+  Mapped devices;
   KnownTable known;
   std::optional<Reader> reader;
   std::vector<Probe> probes;  // last: programs stop before their maps go
@@ -94,6 +96,12 @@ struct Sensor::State {
     const Errc code = errno == E2BIG ? Errc::kExhausted : Errc::kInternal;
     return Error{code,
                  fmt::format("open the books of cgroup {}: {}", cgroup_id, std::strerror(errno))};
+  }
+
+  /// In one piece: the programs read beside us.
+  void judge(std::uint32_t device, const volume_verdict& verdict) {
+    std::atomic_ref<__u64>(devices.as<device_row>()[device].verdict)
+        .store(std::bit_cast<__u64>(verdict));
   }
 
   Result<void> load(const SensorOptions& options) {
@@ -133,7 +141,9 @@ Result<Sensor> Sensor::open(const SensorOptions& options) {
   if (auto written = state->write_control(options, *secret); !written) return written.error();
   state->losses = Mapped(state->maps.fd("losses"), sizeof(struct losses) * EVENT_KINDS, false);
   Mapped known(state->maps.fd("known"), sizeof(known_bucket) * KNOWN_BUCKETS, true);
-  if (!state->losses || !known) return bpf_refused(errno, "share memory with the programs");
+  state->devices = Mapped(state->maps.fd("devices"), sizeof(struct device_row) * DEVICES_MAX, true);
+  if (!state->losses || !state->devices || !known)
+    return bpf_refused(errno, "share memory with the programs");
   state->known = KnownTable(std::move(known), *secret);
   auto reader = Reader::open(state->maps.fd("urgent"), state->maps.fd("bulk"));
   if (!reader) return reader.error();
@@ -203,23 +213,23 @@ std::uint64_t Sensor::missed_runs() const {
 }
 
 Result<void> Sensor::set_volume(std::uint32_t device, volume_kind kind, std::uint32_t generation) {
-  const volume_verdict verdict{.kind = static_cast<__u32>(kind), .generation = generation};
-  if (bpf_map_update_elem(state_->maps.fd("volumes"), &device, &verdict, BPF_ANY) == 0) return {};
-  const Errc code = errno == E2BIG ? Errc::kExhausted : Errc::kInternal;
-  return Error{code, fmt::format("keep the verdict on device {}:{}: {}", device >> 20U,
-                                 device & 0xfffffU, std::strerror(errno))};
+  if (device >= DEVICES_MAX) {
+    return Error{Errc::kExhausted,
+                 fmt::format("keep the verdict on device {}:{}: its number is too large",
+                             device >> 20U, device & 0xfffffU)};
+  }
+  state_->judge(device, {.kind = static_cast<__u32>(kind), .generation = generation});
+  return {};
 }
 
 Result<void> Sensor::forget_volume(std::uint32_t device) {
-  if (bpf_map_delete_elem(state_->maps.fd("volumes"), &device) == 0 || errno == ENOENT) return {};
-  return Error{Errc::kInternal, fmt::format("drop the verdict on device {}:{}: {}", device >> 20U,
-                                            device & 0xfffffU, std::strerror(errno))};
+  if (device < DEVICES_MAX) state_->judge(device, {});
+  return {};
 }
 
 std::uint32_t Sensor::volume_generation(std::uint32_t device) const {
-  std::uint32_t generation = 0;
-  bpf_map_lookup_elem(state_->maps.fd("generations"), &device, &generation);
-  return generation;
+  if (device >= DEVICES_MAX) return 0;
+  return std::atomic_ref<__u32>(state_->devices.as<device_row>()[device].generation).load();
 }
 
 }  // namespace idtrail

@@ -33,7 +33,8 @@ struct SensorQuota {
   std::uint32_t reserved = 256;  // urgent ones beyond it, the first of their subject and object
 };
 
-/// What became of the events of one cgroup, since its row was opened.
+/// What became of the events of one cgroup, since its row was opened, but for those that are known:
+/// they are counted with their verdict (KnownTable).
 struct CgroupBooks {
   std::uint64_t cgroup_id = 0;  // 0: of all that have no row of their own
   bool removed = false;         // no more will come
@@ -95,7 +96,7 @@ class Sensor {
 
   /// What this tmpfs is, valid for that superblock only: `generation` is that of the mount or
   /// credential record, or volume_generation() read before the mount was looked at.
-  /// kExhausted: VOLUMES_MAX verdicts stand; the device stays unknown, so that its opens are sent.
+  /// kExhausted: its number is DEVICES_MAX or more; it stays unknown, so that its opens are sent.
   Result<void> set_volume(std::uint32_t device, volume_kind kind, std::uint32_t generation);
   /// Back to unknown. Not an error if it was.
   Result<void> forget_volume(std::uint32_t device);
