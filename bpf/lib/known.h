@@ -20,6 +20,82 @@ static __always_inline void behaviour_of(struct behaviour *out, const struct tas
 	};
 }
 
+#define MEMOS 256 /* a power of two */
+
+/* Keys that were worked out on this CPU, since the hash is the dearest part of a known event and most of
+ * them come again and again. Programs of one CPU may interleave: `version` is odd while one writes. */
+struct memo {
+	struct behaviour of;
+	__u64 secret; /* the agent's at that time */
+	__u64 key;
+	__u64 version;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MEMOS);
+	__type(key, __u32);
+	__type(value, struct memo);
+} memos SEC(".maps");
+
+static __always_inline bool is_same(const struct behaviour *one, const struct behaviour *other)
+{
+	const __u64 *a = (const __u64 *)one, *b = (const __u64 *)other;
+
+#pragma unroll
+	for (unsigned int i = 0; i < sizeof(*one) / sizeof(*a); i++) {
+		if (a[i] != b[i])
+			return false;
+	}
+	return true;
+}
+
+/* 0 where it is not there, or was overwritten meanwhile. */
+static __always_inline __u64 recall(const struct memo *memo, const struct behaviour *one,
+				    __u64 secret)
+{
+	const volatile __u64 *version = &memo->version;
+	__u64 before = *version, key;
+
+	barrier();
+	if (before & 1 || memo->secret != secret || !is_same(&memo->of, one))
+		return 0;
+	key = memo->key;
+	barrier();
+	return *version == before ? key : 0;
+}
+
+static __always_inline void remember_key(struct memo *memo, const struct behaviour *one,
+					 __u64 secret, __u64 key)
+{
+	volatile __u64 *version = &memo->version;
+	__u64 before = *version;
+
+	if (before & 1)
+		return;
+	*version = before + 1;
+	barrier();
+	memo->of = *one;
+	memo->secret = secret;
+	memo->key = key;
+	barrier();
+	*version = before + 2;
+}
+
+static __always_inline __u64 key_of(const struct behaviour *one, const struct control *settings)
+{
+	__u32 index = ((one->start_boot_ns ^ one->object[0]) * MIX) >> 56;
+	struct memo *memo = bpf_map_lookup_elem(&memos, &index);
+	__u64 key = memo ? recall(memo, one, settings->secret[0]) : 0;
+
+	if (key)
+		return key;
+	key = behaviour_key(one, settings->secret);
+	if (memo)
+		remember_key(memo, one, settings->secret[0], key);
+	return key;
+}
+
 /* One in KNOWN_SAMPLE hits is sent all the same, and is on the books as what became of it. */
 static __always_inline enum verdict use(__u64 *hits)
 {
@@ -33,7 +109,7 @@ static __always_inline enum verdict use(__u64 *hits)
 static __always_inline enum verdict verdict_on(const struct behaviour *behaviour,
 					       const struct control *settings)
 {
-	__u64 key = behaviour_key(behaviour, settings->secret);
+	__u64 key = key_of(behaviour, settings);
 	__u32 index = (key >> 1) % KNOWN_BUCKETS;
 	struct known_bucket *bucket = bpf_map_lookup_elem(&known, &index);
 
