@@ -101,8 +101,7 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
   if (now - last_second_ < kSecondNs) return;
   last_second_ = now;
   sensor_.beat();
-  books_.look(now);
-  known_.look(now);
+  if (books_.due(now)) read_books();
   if (now - last_walk_ >= kWalkNs) {
     if (!sensor_.walk()) ++walks_failed_;
     last_walk_ = now;
@@ -117,6 +116,11 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
     recording_ended_ = true;
     spdlog::error("recording ended error=\"{}\"", flushed.error().message);
   }
+}
+
+void LiveAgent::read_books() {
+  known_.harvest(boot_now_ns());
+  books_.read();
 }
 
 void LiveAgent::ask(const LookUp& look_up) {
@@ -134,7 +138,7 @@ void LiveAgent::ask(const LookUp& look_up) {
 }
 
 void LiveAgent::hand_on() {
-  known_.apply(pipeline_->take_cache_orders());
+  known_.apply(pipeline_->take_cache_orders(), boot_now_ns());
   for (const auto& look_up : pipeline_->take_look_ups()) ask(look_up);
   if (auto findings = pipeline_->take_findings(); !findings.empty())
     delivery_->submit(std::move(findings));
@@ -166,6 +170,7 @@ LiveState LiveAgent::live_state() const {
   state.counters["records_unreadable"] = takeover.unreadable;
   state.counters["records_handed_again"] = takeover.handed_again;
   state.counters["events_unattended"] = takeover.unattended;
+  state.counters["known_unharvested"] = takeover.unharvested;
   state.gap = gap_;
   state.volumes_missing = volumes_missing_;
   return state;
@@ -182,8 +187,7 @@ void LiveAgent::finish() {
   stop_sources();
   sensor_.poll(milliseconds(0), [this](auto record) { on_record(record); });
   while (const auto fact = facts_.try_pop()) feed(*fact);
-  known_.harvest();
-  books_.read();
+  read_books();
   pipeline_->finish();
   if (auto findings = pipeline_->take_findings(); !findings.empty())
     delivery_->submit(std::move(findings));

@@ -146,8 +146,7 @@ LocalAnswers LiveAgent::answers() {
     return pipeline_->baseline(request.identity());
   };
   answers.coverage = [this](const v1::CoverageRequest&) {
-    known_.harvest();
-    books_.read();
+    read_books();
     auto reply = pipeline_->coverage();
     complete_coverage(sensor_.probes(), live_state(), reply);
     auto& counters = *reply.mutable_counters();

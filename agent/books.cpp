@@ -25,7 +25,6 @@ v1::Fact fact_of(const CgroupBooks& books, bool last, std::uint64_t since, std::
     auto& one = *ledger.add_counts();
     one.set_kind(kind);
     one.set_delivered(counts[OUTCOME_DELIVERED]);
-    one.set_known(counts[OUTCOME_KNOWN]);
     one.set_limited(counts[OUTCOME_LIMITED]);
     one.set_dropped(counts[OUTCOME_DROPPED]);
   }
@@ -38,15 +37,15 @@ void Books::open(std::uint64_t cgroup_id) {
   if (const auto opened = sensor_.open_books(cgroup_id); !opened) ++refused_;
 }
 
-void Books::look(std::uint64_t now) {
+bool Books::due(std::uint64_t now) {
   auto losses = sensor_.losses();
   const bool lost = losses != losses_;
   since_ = std::exchange(looked_, now);
-  if (!lost && now - last_read_ < kPauseNs) return;
+  if (!lost && now - last_read_ < kPauseNs) return false;
   last_read_ = now;
   losses_ = std::move(losses);
   if (lost) feed_losses();
-  read();
+  return true;
 }
 
 void Books::feed_losses() {

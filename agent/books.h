@@ -21,8 +21,9 @@ class Books {
 
   /// For a cgroup that stood before the probes.
   void open(std::uint64_t cgroup_id);
-  /// About once a second; `now` is CLOCK_BOOTTIME in nanoseconds.
-  void look(std::uint64_t now);
+  /// Whether it is time to read() them; asked about once a second. Feeds what was lost in all.
+  /// `now` is CLOCK_BOOTTIME in nanoseconds.
+  bool due(std::uint64_t now);
   /// All that changed since the last time.
   void read();
   /// Cgroups for which there was no room: their events are on the books of nobody.

@@ -19,11 +19,10 @@ class KnownBehaviours {
   /// The table outlives it.
   KnownBehaviours(KnownTable& table, Feed feed) : table_(table), feed_(std::move(feed)) {}
 
-  void apply(const CacheOrders& orders);
-  /// Feeds what was counted since the last call, at most every ten seconds; `now` is
-  /// CLOCK_BOOTTIME in nanoseconds.
-  void look(std::uint64_t now);
-  void harvest();
+  void apply(const CacheOrders& orders, std::uint64_t now);
+  /// Feeds what was counted since the last call; `now` is CLOCK_BOOTTIME in nanoseconds. Belongs
+  /// before each reading of the books, which close when a cgroup goes.
+  void harvest(std::uint64_t now);
   [[nodiscard]] std::size_t size() const { return verdicts_.size(); }
   [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
 
@@ -33,18 +32,18 @@ class KnownBehaviours {
     std::uint64_t identity_id = 0;
     std::uint64_t behaviour_id = 0;
     std::uint64_t place = 0;
+    std::uint64_t cgroup_id = 0;
     std::uint32_t kind = 0;
   };
 
-  void add(const KnownBehaviour& known);
+  void add(const KnownBehaviour& known, std::uint64_t now);
   template <typename Which>
-  void forget(Which which);
-  void feed(const Verdict& verdict, const KnownTable::Use& use);
+  void forget(std::uint64_t now, Which which);
+  void feed(const Verdict& verdict, std::uint64_t hits, std::uint64_t now);
 
   KnownTable& table_;
   Feed feed_;
   std::unordered_map<KnownTable::Place, Verdict> verdicts_;
-  std::uint64_t last_ = 0;
   std::uint64_t evicted_ = 0;
 };
 

@@ -46,7 +46,6 @@ std::vector<Ledger::Loss> Ledger::apply(const v1::LedgerFact& fact) {
                     .dropped = more(count.dropped(), one.dropped)};
     if (loss.limited != 0 || loss.dropped != 0) losses.push_back(loss);
     one.delivered = count.delivered();
-    one.known = count.known();
     one.limited = count.limited();
     one.dropped = count.dropped();
   }

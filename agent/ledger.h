@@ -10,6 +10,7 @@
 #include "agent/identity/flat_map.h"
 #include "agent/identity/place.h"
 #include "core/model/event.h"
+#include "idtrail/events.h"
 #include "idtrail/idtrail.pb.h"
 #include "idtrail/recording.pb.h"
 
@@ -26,6 +27,10 @@ class Ledger {
 
   void received(CgroupId cgroup, std::size_t kind) { ++entry(cgroup, kind).received; }
   void discarded(CgroupId cgroup, std::size_t kind) { ++entry(cgroup, kind).discarded; }
+  /// Counted by the kernel and not sent.
+  void known(CgroupId cgroup, std::size_t kind, std::uint64_t count) {
+    if (kind < EVENT_KINDS) entry(cgroup, kind).known += count;
+  }
 
   /// Events of one class that were lost since the last fact.
   struct Loss {
@@ -33,7 +38,8 @@ class Ledger {
     std::uint64_t limited = 0;
     std::uint64_t dropped = 0;
   };
-  /// The kernel's counts of one cgroup, absolute. One row for each class that lost something.
+  /// The kernel's counts of one cgroup, absolute, but for what is known. One row for each class
+  /// that lost something.
   std::vector<Loss> apply(const v1::LedgerFact& fact);
   /// The cgroup is gone and its last counts have come: they go to who it was; null: nobody knows.
   void close(CgroupId cgroup, const Place* place);

@@ -65,6 +65,7 @@ class LiveAgent final : public Agent {
   void on_stack(const Stack& stack);
   void drain();
   void tick(std::uint64_t now, bool busy);
+  void read_books();
   void ask(const LookUp& look_up);
   void hand_on();
   void stop_sources();

@@ -215,6 +215,7 @@ class Pipeline::Stages {
   void take_harvest(const v1::HarvestFact& harvest) {
     const BootTime last = boot_time(harvest.last_boot_ns());
     baselines_.count(harvest.identity_id(), harvest.behaviour(), harvest.count(), last);
+    ledger_.known(CgroupId{harvest.cgroup_id()}, harvest.kind(), harvest.count());
     activity_.note(harvest.place(), static_cast<std::uint16_t>(harvest.kind()), harvest.count(),
                    last);
   }

@@ -15,20 +15,20 @@ struct accept_event {
 };
 
 /* After a failure sk is the listener, whose peer is nobody. */
-static __always_inline int emit_accept(const struct sock *sk, int result)
+static __always_inline int emit_accept(const struct sock *sk, bool typed, int result)
 {
 	const struct task_struct *task = current_task();
 	struct accept_event *event;
 
 	if (from_agent() || result == -EAGAIN || result == -EINTR || result == -ERESTARTSYS ||
-	    !is_inet(sk))
+	    !is_inet(sk, typed))
 		return 0;
 	event = event_reserve(task, EVENT_accept, sizeof(*event));
 	if (!event)
 		return 0;
-	fill_socket(&event->socket, task, sk, result, 0);
+	fill_socket(&event->socket, task, sk, typed, result, 0);
 	if (!result)
-		read_peer(&event->socket.peer, &event->socket.peer_port, sk);
+		read_peer(&event->socket.peer, &event->socket.peer_port, sk, typed);
 	event_submit(event, EVENT_accept);
 	return 0;
 }
@@ -39,14 +39,14 @@ int accept_fexit(unsigned long long *ctx)
 	const struct sock *sk = accepted(ctx);
 
 	if (sk)
-		return emit_accept(sk, 0);
-	return emit_accept((const void *)ctx[0], accept_error(ctx));
+		return emit_accept(sk, true, 0);
+	return emit_accept((const void *)ctx[0], true, accept_error(ctx));
 }
 
 SEC("?kretprobe/inet_csk_accept")
 int BPF_KRETPROBE(accept_kretprobe, struct sock *sk)
 {
-	return sk ? emit_accept(sk, 0) : 0;
+	return sk ? emit_accept(sk, false, 0) : 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

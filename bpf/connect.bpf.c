@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Hooks: the exit of inet_stream_connect and inet_dgram_connect, through which connect(2) of TCP
- * and UDP of both versions goes, with the result; and of __inet_stream_connect for
- * sendto(MSG_FASTOPEN), which passes by the former. Not tcp_v4_connect and tcp_v6_connect: they
- * know nothing of the handshake's result. Not the system call: io_uring passes by it, and user
- * memory changes under it. Twin: a kprobe on security_socket_connect, which sees the attempt
- * only.
+/* Hooks: the exit of __inet_stream_connect and inet_dgram_connect, through which connect(2) of TCP
+ * and UDP of both versions goes, with the result. Not inet_stream_connect: sendto(MSG_FASTOPEN)
+ * passes by it. Not tcp_v4_connect and tcp_v6_connect: they know nothing of the handshake's result.
+ * Not the system call: io_uring passes by it, and user memory changes under it. Twin: a kprobe on
+ * security_socket_connect, which sees the attempt only.
  *
  * After a success the peer is read from the socket: it cannot be spoofed, 0.0.0.0 has become the
  * loopback, and an address rewritten on its way (a service IP) is the one that is really
  * reached. */
+#include "bpf/lib/known.h"
 #include "bpf/lib/ring.h"
 
 #include <bpf/bpf_endian.h>
@@ -23,138 +23,154 @@ struct attempt {
 	const struct sock *sk;
 	const void *to; /* kernel copy of the sockaddr */
 	int to_bytes;
+	int result;
+	__u32 flags; /* enum connect_flag */
 	__u16 family; /* of the sockaddr: a v6 socket may connect to a v4 address */
+	bool typed; /* sk may be followed by plain loads */
 };
 
-static __always_inline struct attempt attempt_on(const struct sock *sk, const void *to,
-						 int to_bytes)
-{
-	struct attempt attempt = { .sk = sk, .to = to, .to_bytes = to_bytes };
-
-	bpf_probe_read_kernel(&attempt.family, sizeof(attempt.family), to);
-	return attempt;
-}
-
 /* Not AF_UNSPEC, which dissolves an association. An address that is too short is refused by the
- * kernel, and what lies behind it is not the caller's. */
-static __always_inline bool is_inet(const struct attempt *attempt)
+ * kernel, and what lies behind it is not the caller's. Nothing is tried on a socket that is connected
+ * or still connecting. */
+static __always_inline bool is_attempt(const struct attempt *tried)
 {
-	if (attempt->family == AF_INET)
-		return attempt->to_bytes >= (int)sizeof(struct sockaddr_in);
-	return attempt->family == AF_INET6 &&
-	       attempt->to_bytes >= (int)offsetof(struct sockaddr_in6, sin6_scope_id);
+	if (tried->result == -EISCONN || tried->result == -EALREADY)
+		return false;
+	if (tried->family == AF_INET)
+		return tried->to_bytes >= (int)sizeof(struct sockaddr_in);
+	return tried->family == AF_INET6 &&
+	       tried->to_bytes >= (int)offsetof(struct sockaddr_in6, sin6_scope_id);
 }
 
-static __always_inline void asked_for(struct connect_payload *out, const struct attempt *attempt)
+static __always_inline void asked_for(struct connect_payload *out, const struct attempt *tried)
 {
-	if (attempt->family == AF_INET) {
+	if (tried->family == AF_INET) {
 		struct sockaddr_in to;
 
-		bpf_probe_read_kernel(&to, sizeof(to), attempt->to);
+		bpf_probe_read_kernel(&to, sizeof(to), tried->to);
 		__builtin_memcpy(out->dst, &to.sin_addr, 4);
 		out->dst_port = bpf_ntohs(to.sin_port);
 	} else {
 		struct sockaddr_in6 to;
 
-		bpf_probe_read_kernel(&to, offsetof(struct sockaddr_in6, sin6_scope_id),
-				      attempt->to);
+		bpf_probe_read_kernel(&to, offsetof(struct sockaddr_in6, sin6_scope_id), tried->to);
 		__builtin_memcpy(out->dst, &to.sin6_addr, sizeof(out->dst));
 		out->dst_port = bpf_ntohs(to.sin6_port);
 	}
 }
 
-static __always_inline void reached(struct connect_payload *out, const struct attempt *attempt)
+/* False where the socket has no peer. */
+static __always_inline bool reached(struct connect_payload *out, const struct attempt *tried)
 {
-	const struct sock_common *sk = &attempt->sk->__sk_common;
+	const struct sock *sk = tried->sk; /* CO-RE would look for `tried` in the kernel */
+	__u16 port = READ(tried->typed, sk, __sk_common.skc_dport);
 
-	if (attempt->family == AF_INET)
-		BPF_CORE_READ_INTO((__u32 *)out->dst, sk, skc_daddr);
+	if (!port || tried->flags || (tried->result && tried->result != -EINPROGRESS))
+		return false;
+	if (tried->family == AF_INET)
+		*(__u32 *)out->dst = READ(tried->typed, sk, __sk_common.skc_daddr);
 	else
-		BPF_CORE_READ_INTO(&out->dst, sk, skc_v6_daddr);
-	out->dst_port = bpf_ntohs(BPF_CORE_READ(sk, skc_dport));
+		BPF_CORE_READ_INTO(&out->dst, sk, __sk_common.skc_v6_daddr);
+	out->dst_port = bpf_ntohs(port);
+	return true;
 }
 
-static __always_inline void came_from(struct connect_payload *out, const struct attempt *attempt)
+static __always_inline void came_from(struct connect_payload *out, const struct attempt *tried)
 {
-	const struct sock_common *sk = &attempt->sk->__sk_common;
+	const struct sock_common *sk = &tried->sk->__sk_common;
 
-	if (attempt->family == AF_INET)
+	if (tried->family == AF_INET)
 		BPF_CORE_READ_INTO((__u32 *)out->src, sk, skc_rcv_saddr);
 	else
 		BPF_CORE_READ_INTO(&out->src, sk, skc_v6_rcv_saddr);
 	out->src_port = BPF_CORE_READ(sk, skc_num);
 }
 
-static __always_inline void where_to(struct connect_payload *out, const struct attempt *attempt,
-				     int result, __u32 flags)
+/* What the behaviour is made of. */
+static __always_inline struct connect_payload where_to(const struct task_struct *task,
+						       const struct attempt *tried)
 {
-	const struct sock *sk = attempt->sk;
+	const struct sock *sk = tried->sk;
+	struct connect_payload out = {
+		.exe = exe_id(task),
+		.result = tried->result,
+		.family = tried->family,
+		.protocol = READ(tried->typed, sk, sk_protocol),
+		.flags = tried->flags,
+	};
 
-	out->exe = exe_id(current_task());
-	out->result = result;
-	out->family = attempt->family;
-	out->protocol = BPF_CORE_READ(sk, sk_protocol);
-	out->flags = flags;
-	asked_for(out, attempt);
-	if (!flags && (result == 0 || result == -EINPROGRESS) &&
-	    BPF_CORE_READ(sk, __sk_common.skc_dport))
-		reached(out, attempt);
+	if (!reached(&out, tried))
+		asked_for(&out, tried);
+	return out;
 }
 
-static __always_inline int emit_connect(struct attempt tried, int result, __u32 flags)
+static __always_inline int send(const struct task_struct *task, const struct attempt *tried,
+				struct connect_payload *connect, struct arrival *arrival)
 {
-	const struct task_struct *task = current_task();
-	const struct attempt *attempt = &tried;
-	struct connect_payload connect = {};
-	const struct task_struct *parent;
+	const struct task_struct *parent = TASK_READ(task, real_parent);
 	struct connect_event *event;
-	struct behaviour behaviour;
-	struct arrival arrival;
-	bool alert;
 
-	/* Nothing is tried on a socket that is connected or still connecting. */
-	if (from_agent() || result == -EISCONN || result == -EALREADY || !is_inet(attempt))
-		return 0;
-	where_to(&connect, attempt, result, flags);
-	behaviour_of(&behaviour, task, EVENT_connect, &connect.exe);
-	connect_object(&behaviour, (const __u64 *)connect.dst, connect.dst_port, connect.family,
-		       connect.protocol, result);
-	arrival = event_arrive(task);
-	alert = arrival.row && arrival.row->alert_until > arrival.now;
-	if (!alert && event_is_known(&arrival, EVENT_connect, &behaviour))
-		return 0;
-	event_ask_quota(&arrival, EVENT_connect, 0);
-	event = event_take_room(&arrival, task, EVENT_connect, sizeof(*event));
+	event_ask_quota(arrival, EVENT_connect, 0);
+	event = event_take_room(arrival, task, EVENT_connect, sizeof(*event));
 	if (!event)
 		return 0;
-	parent = TASK_READ(task, real_parent);
-	connect.parent_start_boot_ns = start_boot_ns(parent);
-	connect.parent_tgid = TASK_READ(parent, tgid);
-	came_from(&connect, attempt);
-	event->connect = connect;
+	connect->parent_start_boot_ns = start_boot_ns(parent);
+	connect->parent_tgid = TASK_READ(parent, tgid);
+	came_from(connect, tried);
+	event->connect = *connect;
 	event_submit(event, EVENT_connect);
 	return 0;
 }
 
-SEC("?fexit/inet_stream_connect")
-int BPF_PROG(stream_fexit, struct socket *sock, void *to, int to_bytes, int flags, int result)
+static __always_inline int emit_connect(const struct attempt tried)
 {
-	return emit_connect(attempt_on(sock->sk, to, to_bytes), result, 0);
+	const struct control *settings = control_of_agent();
+	const struct task_struct *task = current_task();
+	enum verdict verdict = VERDICT_SEND;
+	struct connect_payload connect;
+	struct behaviour behaviour;
+	struct arrival arrival;
+
+	if (!settings || !is_attempt(&tried))
+		return 0;
+	connect = where_to(task, &tried);
+	behaviour_of(&behaviour, task, EVENT_connect, &connect.exe);
+	connect_object(&behaviour, (const __u64 *)connect.dst, connect.dst_port, connect.family,
+		       connect.protocol, connect.result);
+	if (!on_alert(behaviour.cgroup_id))
+		verdict = verdict_on(&behaviour, settings);
+	/* What is ours is never sent, hence never judged: it is told by now only. */
+	if (verdict == VERDICT_KNOWN || from_agent())
+		return 0;
+	arrival = event_arrive_in(behaviour.cgroup_id);
+	if (verdict == VERDICT_SAMPLE)
+		arrival.flags |= EVENT_SAMPLED;
+	return send(task, &tried, &connect, &arrival);
+}
+
+static __always_inline int on_exit(const struct socket *sock, const void *to, int to_bytes, int result)
+{
+	return emit_connect((struct attempt){
+		.sk = sock->sk,
+		.to = to,
+		.to_bytes = to_bytes,
+		.result = result,
+		.family = ((const struct sockaddr *)to)->sa_family, /* first in every version's type */
+		.typed = true,
+	});
+}
+
+SEC("?fexit/__inet_stream_connect")
+int BPF_PROG(stream_fexit, struct socket *sock, void *to, int to_bytes, int flags, int is_sendmsg,
+	     int result)
+{
+	return on_exit(sock, to, to_bytes, result);
 }
 
 SEC("?fexit/inet_dgram_connect")
 int BPF_PROG(dgram_fexit, struct socket *sock, void *to, int to_bytes, int flags, int result)
 {
-	return emit_connect(attempt_on(sock->sk, to, to_bytes), result, 0);
-}
-
-SEC("?fexit/__inet_stream_connect")
-int BPF_PROG(send_fexit, struct socket *sock, void *to, int to_bytes, int flags, int is_sendmsg,
-	     int result)
-{
-	if (!is_sendmsg)
-		return 0;
-	return emit_connect(attempt_on(sock->sk, to, to_bytes), result, 0);
+	return on_exit(sock, to, to_bytes, result);
 }
 
 SEC("?kprobe/security_socket_connect")
@@ -165,7 +181,14 @@ int BPF_KPROBE(any_kprobe, struct socket *sock, void *to, int to_bytes)
 
 	if (family != AF_INET && family != AF_INET6)
 		return 0;
-	return emit_connect(attempt_on(sk, to, to_bytes), 0, CONNECT_RESULT_UNKNOWN);
+	bpf_probe_read_kernel(&family, sizeof(family), to);
+	return emit_connect((struct attempt){
+		.sk = sk,
+		.to = to,
+		.to_bytes = to_bytes,
+		.flags = CONNECT_RESULT_UNKNOWN,
+		.family = family,
+	});
 }
 
 char LICENSE[] SEC("license") = "GPL";

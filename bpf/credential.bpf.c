@@ -12,23 +12,16 @@
  * Nearly every open is of no interest, so the first tests are the cheapest that drop most: the
  * file system's magic, three loads away, and the end of the name. */
 #include "bpf/lib/keyfile.h"
+#include "bpf/lib/volume.h"
 
 struct credential_event {
 	struct event_header hdr;
 	struct credential_payload credential;
 };
 
-/* A verdict is that of one superblock, not of whoever has its number today: see mount.bpf.c. */
-static __always_inline __u32 flags_of_volume(const struct volume_verdict *verdict, __u32 generation)
+static __always_inline void read_name(char *name, const struct dentry *dentry, bool typed)
 {
-	bool known = verdict && verdict->generation == generation;
-
-	return known ? 0 : CREDENTIAL_UNKNOWN_VOLUME;
-}
-
-static __always_inline void read_name(char *name, const struct dentry *dentry)
-{
-	bpf_probe_read_kernel_str(name, EVENT_NAME_MAX, BPF_CORE_READ(dentry, d_name.name));
+	bpf_probe_read_kernel_str(name, EVENT_NAME_MAX, READ(typed, dentry, d_name.name));
 }
 
 /* What is read of each open of a tmpfs. */
@@ -37,22 +30,23 @@ struct opened {
 	struct file_id id;
 	__u32 flags; /* f_flags */
 	bool by_name; /* a regular file that a path leads to */
+	bool typed; /* see READ() */
 };
 
 static __always_inline struct opened opened(const struct file *file, bool typed)
 {
 	return (struct opened){
 		.file = file,
-		.id =
-			{
-				.inode = FILE_READ(typed, file, f_inode, i_ino),
-				.device = FILE_READ(typed, file, f_inode, i_sb, s_dev),
-				.generation = FILE_READ(typed, file, f_inode, i_generation),
-			},
-		.flags = FILE_READ(typed, file, f_flags),
+		.id = {
+			.inode = READ(typed, file, f_inode, i_ino),
+			.device = READ(typed, file, f_inode, i_sb, s_dev),
+			.generation = READ(typed, file, f_inode, i_generation),
+		},
+		.flags = READ(typed, file, f_flags),
 		/* Not memfd, System V and anonymous shared memory. */
-		.by_name = (FILE_READ(typed, file, f_inode, i_mode) & S_IFMT) == S_IFREG &&
-			   !(FILE_READ(typed, file, f_inode, i_sb, s_flags) & SB_KERNMOUNT),
+		.by_name = (READ(typed, file, f_inode, i_mode) & S_IFMT) == S_IFREG &&
+			   !(READ(typed, file, f_inode, i_sb, s_flags) & SB_KERNMOUNT),
+		.typed = typed,
 	};
 }
 
@@ -60,8 +54,8 @@ static __always_inline void fill(struct credential_payload *out, const struct op
 				 const struct file_id *exe, const struct task_struct *task)
 {
 	const struct file *file = opened->file; /* CO-RE would look for `opened` in the kernel */
-	const struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
-	const struct dentry *dir = BPF_CORE_READ(dentry, d_parent);
+	const struct dentry *dentry = READ(opened->typed, file, f_path.dentry);
+	const struct dentry *dir = READ(opened->typed, dentry, d_parent);
 	const struct task_struct *parent = TASK_READ(task, real_parent);
 
 	*out = (struct credential_payload){
@@ -71,51 +65,59 @@ static __always_inline void fill(struct credential_payload *out, const struct op
 		.parent_tgid = TASK_READ(parent, tgid),
 		.open_flags = opened->flags,
 	};
-	read_name(out->name, dentry);
-	if (BPF_CORE_READ(dir, d_parent) != dir)
-		read_name(out->dir, dir);
+	read_name(out->name, dentry, opened->typed);
+	if (READ(opened->typed, dir, d_parent) != dir)
+		read_name(out->dir, dir, opened->typed);
+}
+
+static __always_inline void send(void *ctx, const struct task_struct *task,
+				 const struct opened *opened, const struct file_id *exe,
+				 struct volume volume, __u32 flags, bool sample)
+{
+	struct arrival arrival = event_arrive(task);
+	struct credential_event *event;
+
+	if (sample)
+		arrival.flags |= EVENT_SAMPLED;
+	event_ask_quota(&arrival, EVENT_credential, pair_of(exe, &opened->id));
+	event = event_take_room(&arrival, task, EVENT_credential, sizeof(*event));
+	if (!event)
+		return;
+	if (!sample)
+		begin_alert(arrival.row, arrival.now);
+	fill(&event->credential, opened, exe, task);
+	event->credential.flags = flags;
+	event->credential.volume_generation = volume.generation;
+	event_submit(event, EVENT_credential);
+	event_add_stack(ctx, &arrival, task);
 }
 
 /* The file is readable and on a tmpfs. False if that is ordinary: the name may tell more. */
 static __always_inline bool emit_open(void *ctx, const struct opened opened, __u32 received)
 {
+	const struct control *settings = control_of_agent();
 	const struct task_struct *task = current_task();
-	__u32 device = opened.id.device;
-	const struct volume_verdict *verdict;
-	struct credential_event *event;
+	struct volume volume = volume_of(opened.id.device);
 	struct behaviour behaviour;
-	struct arrival arrival;
+	enum verdict verdict;
 	struct file_id exe;
-	const __u32 *born;
-	__u32 generation, flags;
+	__u32 flags;
 
-	if (!opened.by_name || from_agent())
-		return true;
-	born = bpf_map_lookup_elem(&generations, &device);
-	generation = born ? *born : 0;
-	verdict = bpf_map_lookup_elem(&volumes, &device);
-	flags = flags_of_volume(verdict, generation);
-	if (!flags && verdict && verdict->kind == VOLUME_OTHER)
+	if (volume.kind == VOLUME_OTHER)
 		return false;
-	flags |= received;
-	if (in_host_mntns(task))
+	if (!opened.by_name || !settings)
+		return true;
+	flags = received | (volume.kind ? 0 : CREDENTIAL_UNKNOWN_VOLUME);
+	if (is_host_mntns(settings, task))
 		flags |= CREDENTIAL_HOST_MNTNS;
 
 	exe = exe_id(task);
 	behaviour_of(&behaviour, task, EVENT_credential, &exe);
-	credential_object(&behaviour, &opened.id, generation, opened.flags, flags);
-	arrival = event_arrive(task);
-	event = event_reserve_unknown(&arrival, task, EVENT_credential, &behaviour, sizeof(*event),
-				      pair_of(&exe, &opened.id));
-	if (!event)
-		return true;
-	if (!(arrival.flags & EVENT_SAMPLED))
-		arrival.row->alert_until = arrival.now + ALERT_NS;
-	fill(&event->credential, &opened, &exe, task);
-	event->credential.flags = flags;
-	event->credential.volume_generation = generation;
-	event_submit(event, EVENT_credential);
-	event_add_stack(ctx, &arrival, task);
+	credential_object(&behaviour, &opened.id, volume.generation, opened.flags, flags);
+	verdict = verdict_on(&behaviour, settings);
+	/* What is ours is never sent, hence never judged: it is told by now only. */
+	if (verdict != VERDICT_KNOWN && !from_agent())
+		send(ctx, task, &opened, &exe, volume, flags, verdict == VERDICT_SAMPLE);
 	return true;
 }
 
@@ -123,9 +125,9 @@ static __always_inline bool emit_open(void *ctx, const struct opened opened, __u
 static __always_inline int on_file(void *ctx, const struct file *file, __u32 received,
 				   bool typed)
 {
-	if (!(FILE_READ(typed, file, f_mode) & FMODE_READ))
+	if (!(READ(typed, file, f_mode) & FMODE_READ))
 		return 0;
-	if (FILE_READ(typed, file, f_inode, i_sb, s_magic) == TMPFS_MAGIC &&
+	if (READ(typed, file, f_inode, i_sb, s_magic) == TMPFS_MAGIC &&
 	    emit_open(ctx, opened(file, typed), received))
 		return 0;
 	if (typed && !has_key_name(file))

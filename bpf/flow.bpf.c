@@ -40,12 +40,12 @@ struct {
 	__type(value, struct opener);
 } openers SEC(".maps");
 
-static __always_inline bool is_tcp(const struct sock *sk)
+static __always_inline bool is_tcp(const struct sock *sk, bool typed)
 {
-	return is_inet(sk) && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP;
+	return is_inet(sk, typed) && READ(typed, sk, sk_protocol) == IPPROTO_TCP;
 }
 
-static __always_inline int remember(const struct sock *sk, __u32 flags)
+static __always_inline int remember(const struct sock *sk, bool typed, __u32 flags)
 {
 	const struct task_struct *task = current_task();
 	const struct task_struct *parent = TASK_READ(task, real_parent);
@@ -53,7 +53,7 @@ static __always_inline int remember(const struct sock *sk, __u32 flags)
 	__u64 key = (__u64)sk;
 	struct opener opener;
 
-	if (from_agent() || !is_tcp(sk))
+	if (from_agent() || !is_tcp(sk, typed))
 		return 0;
 	opener = (struct opener){
 		.flow = {
@@ -61,7 +61,7 @@ static __always_inline int remember(const struct sock *sk, __u32 flags)
 			.parent_start_boot_ns = start_boot_ns(parent),
 			.parent_tgid = TASK_READ(parent, tgid),
 			.flags = flags,
-			.family = family_of(sk),
+			.family = family_of(sk, typed),
 			.protocol = IPPROTO_TCP,
 		},
 		.boot_ns = bpf_ktime_get_boot_ns(),
@@ -87,20 +87,20 @@ static __always_inline void count_bytes(struct flow_payload *out, const struct s
 }
 
 static __always_inline void fill(struct flow_event *event, const struct opener *opener,
-				 const struct sock *sk)
+				 const struct sock *sk, bool typed)
 {
 	event->hdr.start_boot_ns = opener->start_boot_ns;
 	event->hdr.tgid = opener->tgid;
 	event->hdr.tid = opener->tid;
 	event->flow = opener->flow;
 	event->flow.duration_ns = event->hdr.boot_ns - opener->boot_ns;
-	read_local(&event->flow.local, &event->flow.local_port, sk);
-	read_peer(&event->flow.peer, &event->flow.peer_port, sk);
+	read_local(&event->flow.local, &event->flow.local_port, sk, typed);
+	read_peer(&event->flow.peer, &event->flow.peer_port, sk, typed);
 	count_bytes(&event->flow, sk);
 }
 
 static __always_inline bool emit_flow(const struct opener *opener, const struct sock *sk,
-				      __u32 flags)
+				      bool typed, __u32 flags)
 {
 	struct arrival arrival = event_arrive_in(opener->cgroup_id); /* not who runs now acted */
 	struct flow_event *event;
@@ -109,7 +109,7 @@ static __always_inline bool emit_flow(const struct opener *opener, const struct 
 	event = event_take_room(&arrival, current_task(), EVENT_flow, sizeof(*event));
 	if (!event)
 		return false;
-	fill(event, opener, sk);
+	fill(event, opener, sk, typed);
 	event->flow.flags |= flags;
 	event_submit(event, EVENT_flow);
 	return true;
@@ -124,7 +124,7 @@ static __always_inline int on_end(const struct sock *sk, int before)
 		return 0;
 	/* One that was never established: its connect has told the result. */
 	if (before != TCP_SYN_SENT)
-		emit_flow(opener, sk, 0);
+		emit_flow(opener, sk, true, 0);
 	bpf_map_delete_elem(&openers, &key);
 	return 0;
 }
@@ -139,11 +139,11 @@ static __always_inline int on_walk(const __u64 *key, struct opener *opener)
 	if (!key || !opener || bpf_ktime_get_boot_ns() - opener->boot_ns < YOUNG_NS)
 		return 0;
 	sk = (const void *)*key;
-	if (!is_tcp(sk) || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
+	if (!is_tcp(sk, false) || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
 		return 0; /* it ends at this moment */
 	count_bytes(&so_far, sk);
 	bytes = so_far.bytes_sent + so_far.bytes_received;
-	if (bytes != opener->told_bytes && emit_flow(opener, sk, FLOW_OPEN))
+	if (bytes != opener->told_bytes && emit_flow(opener, sk, false, FLOW_OPEN))
 		opener->told_bytes = bytes;
 	return 0;
 }
@@ -151,16 +151,16 @@ static __always_inline int on_walk(const __u64 *key, struct opener *opener)
 static __always_inline int on_state(const struct sock *sk, int before, int after)
 {
 	if (after == TCP_SYN_SENT)
-		return remember(sk, 0);
+		return remember(sk, true, 0);
 	return after == TCP_CLOSE ? on_end(sk, before) : 0;
 }
 
 /* It may have ended in the queue already. */
-static __always_inline int on_accept(const struct sock *sk)
+static __always_inline int on_accept(const struct sock *sk, bool typed)
 {
-	bool lives = sk && BPF_CORE_READ(sk, __sk_common.skc_state) != TCP_CLOSE;
+	bool lives = sk && READ(typed, sk, __sk_common.skc_state) != TCP_CLOSE;
 
-	return lives ? remember(sk, FLOW_ACCEPTED) : 0;
+	return lives ? remember(sk, typed, FLOW_ACCEPTED) : 0;
 }
 
 SEC("?tp_btf/inet_sock_set_state")
@@ -172,7 +172,7 @@ int BPF_PROG(state_fexit, const struct sock *sk, int before, int after)
 SEC("?fexit/inet_csk_accept")
 int accept_fexit(unsigned long long *ctx)
 {
-	return on_accept(accepted(ctx));
+	return on_accept(accepted(ctx), true);
 }
 
 SEC("?iter/bpf_map_elem")
@@ -190,7 +190,7 @@ int BPF_PROG(state_kretprobe, const struct sock *sk, int before, int after)
 SEC("?kretprobe/inet_csk_accept")
 int BPF_KRETPROBE(accept_kretprobe, struct sock *sk)
 {
-	return on_accept(sk);
+	return on_accept(sk, false);
 }
 
 SEC("?iter/bpf_map_elem")

@@ -39,7 +39,7 @@ static __always_inline bool is_metadata(const struct sock *sk)
 
 	if (is_metadata_v4(BPF_CORE_READ(sk, __sk_common.skc_daddr)))
 		return true;
-	if (family_of(sk) != AF_INET6)
+	if (family_of(sk, false) != AF_INET6)
 		return false;
 	BPF_CORE_READ_INTO(&address, sk, __sk_common.skc_v6_daddr);
 	return is_metadata_v6(&address);

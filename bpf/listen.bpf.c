@@ -16,18 +16,19 @@ struct listen_event {
 	struct socket_payload socket;
 };
 
-static __always_inline int emit_listen(const struct sock *sk, int result, __u32 flags)
+static __always_inline int emit_listen(const struct sock *sk, bool typed, int result,
+				       __u32 flags)
 {
 	const struct task_struct *task = current_task();
 	struct listen_event *event;
 
-	if (from_agent() || !is_inet(sk))
+	if (from_agent() || !is_inet(sk, typed))
 		return 0;
 	event = event_reserve(task, EVENT_listen, sizeof(*event));
 	if (!event)
 		return 0;
-	fill_socket(&event->socket, task, sk, result, flags);
-	event->socket.backlog = BPF_CORE_READ(sk, sk_max_ack_backlog);
+	fill_socket(&event->socket, task, sk, typed, result, flags);
+	event->socket.backlog = READ(typed, sk, sk_max_ack_backlog);
 	event_submit(event, EVENT_listen);
 	return 0;
 }
@@ -35,19 +36,19 @@ static __always_inline int emit_listen(const struct sock *sk, int result, __u32 
 SEC("?fexit/inet_csk_listen_start")
 int BPF_PROG(start_fexit2, struct sock *sk, int backlog, int result)
 {
-	return emit_listen(sk, result, 0);
+	return emit_listen(sk, true, result, 0);
 }
 
 SEC("?fexit/inet_csk_listen_start")
 int BPF_PROG(start_fexit, struct sock *sk, int result)
 {
-	return emit_listen(sk, result, 0);
+	return emit_listen(sk, true, result, 0);
 }
 
 SEC("?kprobe/inet_csk_listen_start")
 int BPF_KPROBE(start_kprobe, struct sock *sk)
 {
-	return emit_listen(sk, 0, SOCKET_RESULT_UNKNOWN);
+	return emit_listen(sk, false, 0, SOCKET_RESULT_UNKNOWN);
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -29,6 +29,17 @@ static __always_inline __u32 new_generation(void)
 	return *(volatile __u32 *)&last_generation;
 }
 
+/* What was judged of the former owner of the number is over. */
+static __always_inline void begin_generation(__u32 device, __u32 generation)
+{
+	struct device_row *row = bpf_map_lookup_elem(&devices, &device);
+
+	if (!row)
+		return;
+	row->verdict = 0;
+	row->generation = generation;
+}
+
 static __always_inline int emit_mount(const struct super_block *sb, __u32 op)
 {
 	__u32 device = BPF_CORE_READ(sb, s_dev);
@@ -38,13 +49,9 @@ static __always_inline int emit_mount(const struct super_block *sb, __u32 op)
 
 	if (magic != TMPFS_MAGIC)
 		return 0;
-	bpf_map_delete_elem(&volumes, &device);
-	if (op == MOUNT_NEW) {
+	if (op == MOUNT_NEW)
 		generation = new_generation();
-		bpf_map_update_elem(&generations, &device, &generation, BPF_ANY);
-	} else {
-		bpf_map_delete_elem(&generations, &device);
-	}
+	begin_generation(device, generation);
 
 	if (from_agent())
 		return 0;

@@ -14,9 +14,10 @@ file_id raw(const FileId& file) {
 
 std::optional<behaviour> behaviour_of(const Event& event) {
   behaviour one{};
+  one.cgroup_id = static_cast<std::uint64_t>(event.cgroup);
   one.start_boot_ns = static_cast<std::uint64_t>(event.process.started.time_since_epoch().count());
   one.tgid = event.process.tgid;
-  one.kind = event.kind;
+  one.kind = static_cast<__u8>(event.kind);
   if (const auto* read = std::get_if<CredentialRead>(&event.body)) {
     if (read->sort == KEY_ENVIRON) return std::nullopt;
     one.exe = raw(read->exe);

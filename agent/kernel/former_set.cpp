@@ -3,6 +3,8 @@
 
 #include <bpf/bpf.h>
 
+#include "agent/kernel/known_table.h"
+
 namespace idtrail {
 namespace {
 
@@ -34,6 +36,10 @@ FormerSet::FormerSet(const std::string& folder, bool same_wire)
     cgroups_ = Fd();
     return;
   }
+  const Fd known = open_map(folder, "known");
+  if (holds(known, sizeof(known_bucket))) {
+    known_ = Mapped(known.get(), sizeof(known_bucket) * KNOWN_BUCKETS, false);
+  }
   auto reader = Reader::open(urgent_.get(), bulk_.get());
   if (reader) reader_ = std::make_unique<Reader>(std::move(*reader));
 }
@@ -64,6 +70,10 @@ std::uint64_t FormerSet::losses() const {
     if (bpf_map_lookup_elem(losses_.get(), &kind, &one) == 0) sum += one.limited + one.dropped;
   }
   return sum;
+}
+
+std::uint64_t FormerSet::unharvested() const {
+  return known_ ? pending_hits(known_.as<const known_bucket>()) : 0;
 }
 
 std::uint64_t FormerSet::handed_again() const { return reader_ ? reader_->handed_again() : 0; }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "agent/kernel/handles.h"
+#include "agent/kernel/mapped.h"
 #include "agent/kernel/reader.h"
 #include "idtrail/control.h"
 
@@ -25,6 +26,8 @@ class FormerSet {
   void books(const std::function<void(std::uint64_t, const cgroup_row&)>& each) const;
   /// Limited and dropped, of all kinds.
   [[nodiscard]] std::uint64_t losses() const;
+  /// Known events that were counted with their verdicts and not yet harvested.
+  [[nodiscard]] std::uint64_t unharvested() const;
   /// Takes out and counts the records of another wire contract, once its programs are gone.
   std::uint64_t count_unreadable();
   [[nodiscard]] std::uint64_t handed_again() const;
@@ -34,6 +37,7 @@ class FormerSet {
   Fd bulk_;
   Fd cgroups_;
   Fd losses_;
+  Mapped known_;                    // empty: another contract
   std::unique_ptr<Reader> reader_;  // null: another contract, or a set that was never complete
 };
 

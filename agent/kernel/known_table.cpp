@@ -3,8 +3,6 @@
 
 #include <atomic>
 
-#include "idtrail/control.h"
-
 namespace idtrail {
 namespace {
 
@@ -20,10 +18,11 @@ std::uint64_t KnownTable::key_of(const behaviour& one) const {
   return behaviour_key(&one, secret_.data());
 }
 
-KnownTable::Use KnownTable::take(known_use& use) {
-  const std::uint32_t count = std::atomic_ref<__u32>(use.count).exchange(0);
-  const std::uint32_t last = std::atomic_ref<__u32>(use.last).load(std::memory_order_relaxed);
-  return {.count = count, .last_boot_ns = std::uint64_t{last} << WINDOW_SHIFT};
+// Both at once, while the programs add to it: the sum, which picks the samples, stays.
+std::uint64_t KnownTable::take(__u64& use) {
+  const __u64 pending = shared(use).load(std::memory_order_relaxed) & KNOWN_PENDING;
+  shared(use).fetch_add(pending * KNOWN_ACCOUNTED - pending);
+  return pending;
 }
 
 KnownTable::Inserted KnownTable::insert(std::uint64_t key) {
@@ -37,22 +36,32 @@ KnownTable::Inserted KnownTable::insert(std::uint64_t key) {
   if (way == KNOWN_WAYS) way = next_[index]++ % KNOWN_WAYS;
   Inserted done{.place = index * KNOWN_WAYS + way, .evicted = bucket.keys[way]};
   shared(bucket.keys[way]).store(0);
-  done.evicted_use = take(bucket.uses[way]);
+  done.evicted_hits = take(bucket.uses[way]);
   shared(bucket.keys[way]).store(key, std::memory_order_release);
   return done;
 }
 
-KnownTable::Use KnownTable::erase(Place place, std::uint64_t key) {
+std::uint64_t KnownTable::erase(Place place, std::uint64_t key) {
   known_bucket& row = bucket(place);
-  if (row.keys[place % KNOWN_WAYS] != key) return {};
+  if (row.keys[place % KNOWN_WAYS] != key) return 0;
   shared(row.keys[place % KNOWN_WAYS]).store(0);
   return take(row.uses[place % KNOWN_WAYS]);
 }
 
-KnownTable::Use KnownTable::harvest(Place place, std::uint64_t key) {
+std::uint64_t KnownTable::harvest(Place place, std::uint64_t key) {
   known_bucket& row = bucket(place);
-  if (row.keys[place % KNOWN_WAYS] != key) return {};
+  if (row.keys[place % KNOWN_WAYS] != key) return 0;
   return take(row.uses[place % KNOWN_WAYS]);
+}
+
+std::uint64_t pending_hits(const known_bucket* buckets) {
+  std::uint64_t hits = 0;
+  for (std::uint32_t i = 0; i < KNOWN_BUCKETS; ++i) {
+    for (const __u64& use : buckets[i].uses) {
+      hits += std::atomic_ref<const __u64>(use).load(std::memory_order_relaxed) & KNOWN_PENDING;
+    }
+  }
+  return hits;
 }
 
 }  // namespace idtrail

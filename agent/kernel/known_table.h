@@ -19,14 +19,10 @@ class KnownTable {
   using Place = std::uint32_t;
   static constexpr Place kPlaces = KNOWN_BUCKETS * KNOWN_WAYS;
 
-  struct Use {
-    std::uint32_t count = 0;         // hits since the last harvest()
-    std::uint64_t last_boot_ns = 0;  // to a window of about a second
-  };
   struct Inserted {
     Place place = 0;
-    std::uint64_t evicted = 0;  // the key that stood there; 0: none
-    Use evicted_use{};
+    std::uint64_t evicted = 0;       // the key that stood there; 0: none
+    std::uint64_t evicted_hits = 0;  // as erase() would have told
   };
 
   KnownTable() = default;
@@ -36,18 +32,21 @@ class KnownTable {
   /// From now on what has this key is counted only. Overwrites where its bucket is full: what is
   /// evicted is sent again.
   Inserted insert(std::uint64_t key);
-  /// What the key has counted up to now; from now on it is sent. Nothing where it does not stand.
-  Use erase(Place place, std::uint64_t key);
-  /// Hits since the last call.
-  Use harvest(Place place, std::uint64_t key);
+  /// From now on it is sent. Tells the hits since the last harvest(); 0 where it does not stand.
+  std::uint64_t erase(Place place, std::uint64_t key);
+  /// Hits since the last call that were counted and not sent.
+  std::uint64_t harvest(Place place, std::uint64_t key);
 
  private:
   [[nodiscard]] known_bucket& bucket(Place place) const;
-  Use take(known_use& use);
+  static std::uint64_t take(__u64& use);
 
   Mapped memory_;
   Secret secret_{};
   std::array<std::uint8_t, KNOWN_BUCKETS> next_{};  // way that is taken over next
 };
+
+/// Hits of all KNOWN_BUCKETS buckets that nobody has harvested.
+std::uint64_t pending_hits(const known_bucket* buckets);
 
 }  // namespace idtrail

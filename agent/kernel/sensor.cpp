@@ -172,27 +172,23 @@ std::vector<SensorDamage> Sensor::damages() const {
 }
 
 Result<void> Sensor::set_volume(std::uint32_t device, volume_kind kind, std::uint32_t generation) {
-  const volume_verdict verdict{.kind = static_cast<__u32>(kind), .generation = generation};
-  if (bpf_map_update_elem(state_->maps.fd("volumes"), &device, &verdict, BPF_ANY) == 0) {
-    state_->verdicts[device] = verdict;
-    return {};
+  if (device >= DEVICES_MAX) {
+    return Error{Errc::kExhausted,
+                 fmt::format("keep the verdict on device {}:{}: its number is too large",
+                             device >> 20U, device & 0xfffffU)};
   }
-  const Errc code = errno == E2BIG ? Errc::kExhausted : Errc::kInternal;
-  return Error{code, fmt::format("keep the verdict on device {}:{}: {}", device >> 20U,
-                                 device & 0xfffffU, std::strerror(errno))};
+  state_->judge(device, {.kind = static_cast<__u32>(kind), .generation = generation});
+  return {};
 }
 
 Result<void> Sensor::forget_volume(std::uint32_t device) {
-  state_->verdicts.erase(device);
-  if (bpf_map_delete_elem(state_->maps.fd("volumes"), &device) == 0 || errno == ENOENT) return {};
-  return Error{Errc::kInternal, fmt::format("drop the verdict on device {}:{}: {}", device >> 20U,
-                                            device & 0xfffffU, std::strerror(errno))};
+  if (device < DEVICES_MAX) state_->judge(device, {});
+  return {};
 }
 
 std::uint32_t Sensor::volume_generation(std::uint32_t device) const {
-  std::uint32_t generation = 0;
-  bpf_map_lookup_elem(state_->maps.fd("generations"), &device, &generation);
-  return generation;
+  if (device >= DEVICES_MAX) return 0;
+  return std::atomic_ref<__u32>(state_->devices.as<device_row>()[device].generation).load();
 }
 
 }  // namespace idtrail

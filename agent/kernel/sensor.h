@@ -37,6 +37,7 @@ struct Takeover {
   std::uint64_t unattended = 0;     // events not reported, because nobody came back for so long
   std::uint64_t unreadable = 0;     // records that it left, of a wire contract that is not ours
   std::uint64_t handed_again = 0;   // records in its hand when it died: they come, again perhaps
+  std::uint64_t unharvested = 0;    // known events that it had not put on anybody's books
 };
 
 /// Records that one cgroup may send in one window of about a second.
@@ -46,7 +47,8 @@ struct SensorQuota {
   std::uint32_t reserved = 256;  // urgent ones beyond it, the first of their subject and object
 };
 
-/// What became of the events of one cgroup, since its row was opened.
+/// What became of the events of one cgroup, since its row was opened, but for those that are known:
+/// they are counted with their verdict (KnownTable).
 struct CgroupBooks {
   std::uint64_t cgroup_id = 0;  // 0: of all that have no row of their own
   bool removed = false;         // no more will come
@@ -141,7 +143,7 @@ class Sensor {
 
   /// What this tmpfs is, valid for that superblock only: `generation` is that of the mount or
   /// credential record, or volume_generation() read before the mount was looked at.
-  /// kExhausted: VOLUMES_MAX verdicts stand; the device stays unknown, so that its opens are sent.
+  /// kExhausted: its number is DEVICES_MAX or more; it stays unknown, so that its opens are sent.
   Result<void> set_volume(std::uint32_t device, volume_kind kind, std::uint32_t generation);
   /// Back to unknown. Not an error if it was.
   Result<void> forget_volume(std::uint32_t device);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -92,13 +93,22 @@ Result<void> Sensor::State::write_control(const SensorOptions& options,
   return open_books(kOfTheRest);
 }
 
-/// Those on volumes too: while no agent ran, anybody could have written them.
-void Sensor::State::forget_verdicts() {
-  const int map = maps.fd("volumes");
-  std::uint32_t device = 0;
-  for (int i = 0; i < VOLUMES_MAX && bpf_map_get_next_key(map, nullptr, &device) == 0; ++i) {
-    bpf_map_delete_elem(map, &device);
+void Sensor::State::judge(std::uint32_t device, const volume_verdict& verdict) {
+  const auto whole = std::bit_cast<__u64>(verdict);
+  std::atomic_ref<__u64>(devices.as<device_row>()[device].verdict).store(whole);
+  if (whole == 0) {
+    verdicts.erase(device);
+  } else {
+    verdicts[device] = whole;
   }
+}
+
+/// Those on volumes too: while no agent ran, anybody could have written them. What was counted with
+/// the others and nobody has harvested is on no cgroup's books any more.
+void Sensor::State::forget_verdicts(known_bucket* table) {
+  takeover.unharvested = pending_hits(table);
+  std::memset(table, 0, sizeof(known_bucket) * KNOWN_BUCKETS);
+  for (std::uint32_t device = 0; device < DEVICES_MAX; ++device) judge(device, {});
 }
 
 Result<void> Sensor::State::share(const SensorOptions& options) {
@@ -107,11 +117,11 @@ Result<void> Sensor::State::share(const SensorOptions& options) {
   losses = Mapped(maps.fd("losses"), sizeof(struct losses) * EVENT_KINDS, false);
   owner = Mapped(maps.fd("owner"), sizeof(struct owner), true);
   Mapped table(maps.fd("known"), sizeof(known_bucket) * KNOWN_BUCKETS, true);
-  if (!losses || !owner || !table) return bpf_refused(errno, "share memory with the programs");
-  if (generation.taken_over()) {
-    std::memset(table.as<void>(), 0, sizeof(known_bucket) * KNOWN_BUCKETS);
-    forget_verdicts();
+  devices = Mapped(maps.fd("devices"), sizeof(struct device_row) * DEVICES_MAX, true);
+  if (!losses || !owner || !devices || !table) {
+    return bpf_refused(errno, "share memory with the programs");
   }
+  if (generation.taken_over()) forget_verdicts(table.as<known_bucket>());
   if (auto written = write_control(options, *secret); !written) return written;
   known = KnownTable(std::move(table), *secret);
   for (const auto& [ring, name] : {std::pair{RING_URGENT, "urgent"}, {RING_BULK, "bulk"}}) {
@@ -190,7 +200,9 @@ Result<void> Sensor::State::begin(const SensorOptions& options) {
     former.back().books([this](auto cgroup, const auto& /*row*/) { (void)open_books(cgroup); });
   }
   const std::uint64_t now = boot_clock_ns();
-  takeover = {.found = mine.epoch != 0, .alive_boot_ns = mine.alive_boot_ns, .until_boot_ns = now};
+  takeover.found = mine.epoch != 0;
+  takeover.alive_boot_ns = mine.alive_boot_ns;
+  takeover.until_boot_ns = now;
   takeover.handed_again = reader->handed_again();
   const std::uint64_t before = mine.losses;
   mine.patience_ns = static_cast<__u64>(options.patience.count());
@@ -203,6 +215,7 @@ Result<void> Sensor::State::begin(const SensorOptions& options) {
     after += former[i].losses();
     takeover.unreadable += former[i].count_unreadable();
     takeover.handed_again += former[i].handed_again();
+    takeover.unharvested += former[i].unharvested();
     former[i].books([this](auto cgroup, const auto& row) { inherit(cgroup, row); });
   }
   takeover.lost = after > before ? after - before : 0;
@@ -255,15 +268,13 @@ void Sensor::State::look_at_settings(std::vector<SensorDamage>& damages) const {
 }
 
 void Sensor::State::look_at_volumes(std::vector<SensorDamage>& damages) const {
-  std::uint32_t device = 0;
-  const std::uint32_t* from = nullptr;
-  for (int i = 0; i < VOLUMES_MAX; ++i, from = &device) {
-    if (bpf_map_get_next_key(maps.fd("volumes"), from, &device) != 0) return;
-    volume_verdict now{};
-    if (bpf_map_lookup_elem(maps.fd("volumes"), &device, &now) != 0) continue;
+  const auto* rows = devices.as<device_row>();
+  for (std::uint32_t device = 0; device < DEVICES_MAX; ++device) {
+    const __u64 now = std::atomic_ref<const __u64>(rows[device].verdict).load();
+    if (now == 0) continue;
     const auto ours = verdicts.find(device);
-    if (ours != verdicts.end() && std::memcmp(&now, &ours->second, sizeof(now)) == 0) continue;
-    damages.push_back({.name = "volumes",
+    if (ours != verdicts.end() && now == ours->second) continue;
+    damages.push_back({.name = "devices",
                        .what = fmt::format("the verdict on device {}:{} is not ours", device >> 20U,
                                            device & 0xfffffU)});
   }

@@ -27,8 +27,9 @@ struct Sensor::State {
   std::vector<ProbeStatus> statuses;
   Mapped losses;
   Mapped owner;
-  struct control settings {};                                  // as we wrote it
-  std::unordered_map<std::uint32_t, volume_verdict> verdicts;  // likewise, by device
+  Mapped devices;
+  struct control settings {};                         // as we wrote it
+  std::unordered_map<std::uint32_t, __u64> verdicts;  // likewise, by device
   KnownTable known;
   std::array<Mapped, RINGS> positions;  // of consumer and producer, a page each
   std::optional<Reader> reader;
@@ -49,6 +50,8 @@ struct Sensor::State {
   /// From here on our set reports, and no other does.
   Result<void> begin(const SensorOptions& options);
 
+  /// In one piece: the programs read beside us. The device has a row.
+  void judge(std::uint32_t device, const volume_verdict& verdict);
   Result<void> open_books(std::uint64_t cgroup_id);
   [[nodiscard]] CgroupBooks books_of(std::uint64_t cgroup, const cgroup_row& row) const;
   /// Limited and dropped, of all kinds.
@@ -62,7 +65,7 @@ struct Sensor::State {
 
  private:
   Result<void> write_control(const SensorOptions& options, const KnownTable::Secret& secret);
-  void forget_verdicts();
+  void forget_verdicts(known_bucket* table);
   Result<Probe> find_or_load(const ProbeSpec& spec, const SensorOptions& options,
                              std::optional<KernelTypes>& types);
   void inherit(std::uint64_t cgroup, const cgroup_row& row);

@@ -6,8 +6,10 @@
 #ifndef IDTRAIL_BPF_KEYFILE_H
 #define IDTRAIL_BPF_KEYFILE_H
 
+#include "bpf/lib/known.h"
 #include "bpf/lib/path.h"
 #include "bpf/lib/stack.h"
+#include "bpf/lib/volume.h"
 #include "idtrail/key_name.h"
 
 struct keyfile_event {
@@ -36,10 +38,6 @@ __noinline int climb(void)
 
 	return out && path_climb(&out->walk);
 }
-
-/* By plain loads where the verifier lets the program do so: five times cheaper than helpers. */
-#define FILE_READ(typed, file, ...)                                                                \
-	((typed) ? ___arrow(file, __VA_ARGS__) : BPF_CORE_READ(file, __VA_ARGS__))
 
 /* A word of a name that lies in the dentry itself. */
 #define NAME_WORD(dentry, at)                                                                      \
@@ -107,6 +105,8 @@ static __always_inline int emit_keyfile(void *ctx, const struct file *file,
 {
 	const struct task_struct *task = current_task();
 	const struct task_struct *parent = TASK_READ(task, real_parent);
+	const struct control *settings = control_of_agent();
+	enum verdict verdict = VERDICT_SEND;
 	struct keyfile_payload *payload;
 	__u32 first = 0, begin, size;
 	struct keyfile_scratch *out;
@@ -114,28 +114,31 @@ static __always_inline int emit_keyfile(void *ctx, const struct file *file,
 	struct arrival arrival;
 
 	out = bpf_map_lookup_elem(&keyfile_room, &first);
-	if (!out)
+	if (!out || !settings)
 		return 0;
 	payload = &out->event.keyfile;
 	*payload = *what;
 	payload->file = file_id(BPF_CORE_READ(file, f_inode));
 	payload->exe = exe_id(task);
 	payload->open_flags = BPF_CORE_READ(file, f_flags);
-	if (in_host_mntns(task))
+	if (is_host_mntns(settings, task))
 		payload->flags |= CREDENTIAL_HOST_MNTNS;
-	arrival = event_arrive(task);
 	if (what->sort != KEY_ENVIRON) { /* its inode lasts no longer than the look */
 		behaviour_of(&behaviour, task, EVENT_keyfile, &payload->exe);
 		credential_object(&behaviour, &payload->file, 0, payload->open_flags,
 				  payload->flags);
-		if (event_is_known(&arrival, EVENT_keyfile, &behaviour))
+		verdict = verdict_on(&behaviour, settings);
+		if (verdict == VERDICT_KNOWN)
 			return 0;
 	}
+	arrival = event_arrive(task);
+	if (verdict == VERDICT_SAMPLE)
+		arrival.flags |= EVENT_SAMPLED;
 	event_ask_quota(&arrival, EVENT_keyfile, pair_of(&payload->exe, &payload->file));
 	if (!arrival.row)
 		return 0;
-	if (!(arrival.flags & EVENT_SAMPLED))
-		arrival.row->alert_until = arrival.now + ALERT_NS;
+	if (verdict != VERDICT_SAMPLE)
+		begin_alert(arrival.row, arrival.now);
 	payload->parent_start_boot_ns = start_boot_ns(parent);
 	payload->parent_tgid = TASK_READ(parent, tgid);
 	path_start_at(&out->walk, BPF_CORE_READ(file, f_path.mnt),

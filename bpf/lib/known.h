@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Known behaviour never leaves the kernel: it is counted, and not sent. */
+/* Known behaviour never leaves the kernel: it is counted with its verdict, and not sent. */
 #ifndef IDTRAIL_BPF_KNOWN_H
 #define IDTRAIL_BPF_KNOWN_H
 
-#include "bpf/lib/ledger.h"
+#include "bpf/lib/task.h"
 #include "idtrail/behaviour.h"
 
 enum verdict { VERDICT_SEND, VERDICT_SAMPLE, VERDICT_KNOWN };
@@ -12,39 +12,113 @@ static __always_inline void behaviour_of(struct behaviour *out, const struct tas
 					 __u32 kind, const struct file_id *exe)
 {
 	*out = (struct behaviour){
+		.cgroup_id = cgroup_id(task),
 		.start_boot_ns = start_boot_ns(task),
+		.exe = *exe,
 		.tgid = bpf_get_current_pid_tgid() >> 32,
 		.kind = kind,
-		.exe = *exe,
 	};
 }
 
-/* One in KNOWN_SAMPLE hits is sent all the same. */
-static __always_inline enum verdict use(struct known_use *use, __u64 now)
+#define MEMOS 256 /* a power of two */
+
+/* Keys that were worked out on this CPU, since the hash is the dearest part of a known event and most of
+ * them come again and again. Programs of one CPU may interleave: `version` is odd while one writes. */
+struct memo {
+	struct behaviour of;
+	__u64 secret; /* the agent's at that time */
+	__u64 key;
+	__u64 version;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MEMOS);
+	__type(key, __u32);
+	__type(value, struct memo);
+} memos SEC(".maps");
+
+static __always_inline bool is_same(const struct behaviour *one, const struct behaviour *other)
 {
-	use->last = now >> WINDOW_SHIFT;
-	__sync_fetch_and_add(&use->count, 1);
-	return bpf_get_prandom_u32() % KNOWN_SAMPLE ? VERDICT_KNOWN : VERDICT_SAMPLE;
+	const __u64 *a = (const __u64 *)one, *b = (const __u64 *)other;
+
+#pragma unroll
+	for (unsigned int i = 0; i < sizeof(*one) / sizeof(*a); i++) {
+		if (a[i] != b[i])
+			return false;
+	}
+	return true;
 }
 
-static __always_inline enum verdict verdict_on(const struct behaviour *behaviour, __u64 now)
+/* 0 where it is not there, or was overwritten meanwhile. */
+static __always_inline __u64 recall(const struct memo *memo, const struct behaviour *one,
+				    __u64 secret)
 {
-	const struct control *settings = control_of_agent();
-	struct known_bucket *bucket;
-	__u32 index;
-	__u64 key;
+	const volatile __u64 *version = &memo->version;
+	__u64 before = *version, key;
 
-	if (!settings)
-		return VERDICT_SEND;
-	key = behaviour_key(behaviour, settings->secret);
-	index = (key >> 1) % KNOWN_BUCKETS;
-	bucket = bpf_map_lookup_elem(&known, &index);
+	barrier();
+	if (before & 1 || memo->secret != secret || !is_same(&memo->of, one))
+		return 0;
+	key = memo->key;
+	barrier();
+	return *version == before ? key : 0;
+}
+
+static __always_inline void remember_key(struct memo *memo, const struct behaviour *one,
+					 __u64 secret, __u64 key)
+{
+	volatile __u64 *version = &memo->version;
+	__u64 before = *version;
+
+	if (before & 1)
+		return;
+	*version = before + 1;
+	barrier();
+	memo->of = *one;
+	memo->secret = secret;
+	memo->key = key;
+	barrier();
+	*version = before + 2;
+}
+
+static __always_inline __u64 key_of(const struct behaviour *one, const struct control *settings)
+{
+	__u32 index = ((one->start_boot_ns ^ one->object[0]) * MIX) >> 56;
+	struct memo *memo = bpf_map_lookup_elem(&memos, &index);
+	__u64 key = memo ? recall(memo, one, settings->secret[0]) : 0;
+
+	if (key)
+		return key;
+	key = behaviour_key(one, settings->secret);
+	if (memo)
+		remember_key(memo, one, settings->secret[0], key);
+	return key;
+}
+
+/* One in KNOWN_SAMPLE hits is sent all the same, and is on the books as what became of it. */
+static __always_inline enum verdict use(__u64 *hits)
+{
+	__u64 all = (*hits & KNOWN_PENDING) + (*hits >> KNOWN_PENDING_BITS);
+	bool sample = all % KNOWN_SAMPLE == KNOWN_SAMPLE - 1;
+
+	__sync_fetch_and_add(hits, sample ? KNOWN_ACCOUNTED : 1);
+	return sample ? VERDICT_SAMPLE : VERDICT_KNOWN;
+}
+
+static __always_inline enum verdict verdict_on(const struct behaviour *behaviour,
+					       const struct control *settings)
+{
+	__u64 key = key_of(behaviour, settings);
+	__u32 index = (key >> 1) % KNOWN_BUCKETS;
+	struct known_bucket *bucket = bpf_map_lookup_elem(&known, &index);
+
 	if (!bucket)
 		return VERDICT_SEND;
 #pragma unroll
 	for (int way = 0; way < KNOWN_WAYS; way++) {
 		if (bucket->keys[way] == key)
-			return use(&bucket->uses[way], now);
+			return use(&bucket->uses[way]);
 	}
 	return VERDICT_SEND;
 }

@@ -78,4 +78,29 @@ static __always_inline bool admitted(struct cgroup_row *row, __u32 kind, enum ri
 	return false;
 }
 
+/* A credential read is sent. */
+static __always_inline void begin_alert(struct cgroup_row *row, __u64 now)
+{
+	__u32 first = 0;
+	__u64 *until = bpf_map_lookup_elem(&alert, &first);
+
+	row->alert_until = now + ALERT_NS;
+	if (until)
+		*until = now + ALERT_NS;
+}
+
+/* Nearly always there is no alert at all, so that is asked first. */
+static __always_inline bool on_alert(__u64 cgroup_id)
+{
+	__u32 first = 0;
+	const __u64 *until = bpf_map_lookup_elem(&alert, &first);
+	const struct cgroup_row *row;
+	__u64 now = bpf_ktime_get_boot_ns();
+
+	if (!until || *until <= now)
+		return false;
+	row = row_of(cgroup_id);
+	return row && row->alert_until > now;
+}
+
 #endif /* IDTRAIL_BPF_LEDGER_H */

@@ -65,18 +65,20 @@ struct {
 	__type(value, struct control);
 } control SEC(".maps");
 
+/* boot_ns: until then some cgroup is on the alert. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, VOLUMES_MAX);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct volume_verdict);
-} volumes SEC(".maps");
+	__type(value, __u64);
+} alert SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, VOLUMES_MAX);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, DEVICES_MAX);
 	__type(key, __u32);
-	__type(value, __u32);
-} generations SEC(".maps");
+	__type(value, struct device_row);
+} devices SEC(".maps");
 
 #endif /* IDTRAIL_BPF_MAPS_H */

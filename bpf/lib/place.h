@@ -4,7 +4,7 @@
 #define IDTRAIL_BPF_PLACE_H
 
 #include "bpf/lib/exec_file.h"
-#include "bpf/lib/maps.h"
+#include "bpf/lib/volume.h"
 
 /* The first bytes of a component, NUL included; longer ones are cut. */
 struct component {
@@ -53,12 +53,7 @@ static __always_inline __u32 place_of_name(const struct dentry *dentry)
 
 static __always_inline bool in_credential_volume(const struct super_block *sb)
 {
-	__u32 device = BPF_CORE_READ(sb, s_dev);
-	const struct volume_verdict *verdict = bpf_map_lookup_elem(&volumes, &device);
-	const __u32 *born = bpf_map_lookup_elem(&generations, &device);
-
-	return verdict && verdict->kind == VOLUME_CREDENTIAL &&
-	       verdict->generation == (born ? *born : 0);
+	return volume_of(BPF_CORE_READ(sb, s_dev)).kind == VOLUME_CREDENTIAL;
 }
 
 /* Not what lies on the upper layer: that was written after the image. */

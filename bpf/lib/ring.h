@@ -10,7 +10,7 @@
 #ifndef IDTRAIL_BPF_RING_H
 #define IDTRAIL_BPF_RING_H
 
-#include "bpf/lib/known.h"
+#include "bpf/lib/ledger.h"
 #include "bpf/lib/owner.h"
 
 /* What a person must hear of at once, or what says where later events belong. */
@@ -75,23 +75,6 @@ static __always_inline struct arrival event_arrive_in(__u64 cgroup_id)
 static __always_inline struct arrival event_arrive(const struct task_struct *task)
 {
 	return event_arrive_in(cgroup_id(task));
-}
-
-/* True if the behaviour is known, and counted. */
-static __always_inline bool event_is_known(struct arrival *arrival, __u32 kind,
-					   const struct behaviour *behaviour)
-{
-	enum verdict verdict;
-
-	if (!arrival->row)
-		return false;
-	verdict = verdict_on(behaviour, arrival->now);
-	if (verdict == VERDICT_SAMPLE)
-		arrival->flags |= EVENT_SAMPLED;
-	if (verdict != VERDICT_KNOWN)
-		return false;
-	count(arrival->row, kind, OUTCOME_KNOWN);
-	return true;
 }
 
 static __always_inline void event_ask_quota(struct arrival *arrival, __u32 kind, __u64 pair)
@@ -160,18 +143,6 @@ static __always_inline void *event_reserve(const struct task_struct *task, __u32
 	struct arrival arrival = event_admit(task, kind, 0);
 
 	return event_take_room(&arrival, task, kind, size);
-}
-
-/* The same for a behaviour on which there may be a verdict: null also where it is known. */
-static __always_inline void *event_reserve_unknown(struct arrival *arrival,
-						   const struct task_struct *task, __u32 kind,
-						   const struct behaviour *behaviour, __u64 size,
-						   __u64 pair)
-{
-	if (event_is_known(arrival, kind, behaviour))
-		return NULL;
-	event_ask_quota(arrival, kind, pair);
-	return event_take_room(arrival, task, kind, size);
 }
 
 /* Without FORCE an urgent record behind an unread one would wake nobody: the kernel's adaptive rule

@@ -47,10 +47,10 @@ static __always_inline void send_record(const struct sock *sk, const struct user
 	event = name_admit(&arrival, task, kind, object, 0);
 	if (!event)
 		return;
-	event->name.family = family_of(sk);
+	event->name.family = family_of(sk, false);
 	event->name.protocol = IPPROTO_TCP;
-	read_local(&event->name.local, &event->name.local_port, sk);
-	read_peer(&event->name.peer, &event->name.peer_port, sk);
+	read_local(&event->name.local, &event->name.local_port, sk, false);
+	read_peer(&event->name.peer, &event->name.peer_port, sk, false);
 	bytes = name_bounded(event, sent->count > max ? max + 1 : sent->count, max);
 	if (bpf_probe_read_user(event->raw, bytes, sent->start)) {
 		event->name.flags |= NAME_CUT;

@@ -19,9 +19,8 @@ static __always_inline const struct task_struct *current_task(void)
 	return (const struct task_struct *)bpf_get_current_task();
 }
 
-/* BPF_CORE_READ for what is reached from a task: a load costs one instruction, a helper eighty. */
-#define TASK_READ(from, ...)                                                  \
-	(tasks_are_typed() ? ___arrow(from, __VA_ARGS__) : BPF_CORE_READ(from, __VA_ARGS__))
+/* For what is reached from a task. */
+#define TASK_READ(from, ...) READ(tasks_are_typed(), from, __VA_ARGS__)
 
 static __always_inline const struct control *control_of_agent(void)
 {
@@ -66,12 +65,19 @@ static __always_inline __u64 cgroup_id(const struct task_struct *task)
 	return TASK_READ(task, cgroups, dfl_cgrp, kn, id);
 }
 
+static __always_inline bool is_host_mntns(const struct control *settings,
+					  const struct task_struct *task)
+{
+	__u32 host = settings->host_mntns;
+
+	return host && TASK_READ(task, nsproxy, mnt_ns, ns.inum) == host;
+}
+
 static __always_inline bool in_host_mntns(const struct task_struct *task)
 {
 	const struct control *settings = control_of_agent();
-	__u32 host = settings ? settings->host_mntns : 0;
 
-	return host && TASK_READ(task, nsproxy, mnt_ns, ns.inum) == host;
+	return settings && is_host_mntns(settings, task);
 }
 
 static __always_inline struct file_id file_id(const struct inode *inode)

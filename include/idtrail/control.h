@@ -32,10 +32,10 @@ IDTRAIL_ASSERT_SIZE(struct control, 56);
 
 #define WINDOW_SHIFT 30 /* of boot_ns: a window is about 1.07 s */
 
-/* What became of an event that a hook saw: exactly one of these. */
+/* What became of an event that a hook saw: exactly one of these, or it is known and counted with its
+ * verdict (behaviour.h). */
 enum outcome {
 	OUTCOME_DELIVERED, /* it is in a ring */
-	OUTCOME_KNOWN, /* counted only: user space has judged this behaviour known */
 	OUTCOME_LIMITED, /* the cgroup's quota was spent */
 	OUTCOME_DROPPED, /* the ring was full */
 	OUTCOMES
@@ -61,7 +61,7 @@ struct cgroup_row {
 	__u32 removed;
 	__u32 reserved;
 };
-IDTRAIL_ASSERT_SIZE(struct cgroup_row, 1088);
+IDTRAIL_ASSERT_SIZE(struct cgroup_row, 832);
 
 /* After a credential read was sent, what follows it in its cgroup is sent too, until user space has
  * judged the read and, if it is new, has withdrawn the verdicts on the cgroup's connects. */
@@ -81,20 +81,28 @@ enum volume_kind {
 	VOLUME_CREDENTIAL = 2, /* projected, secret or CSI volume: every read is reported */
 };
 
-#define VOLUMES_MAX 4096 /* devices with a verdict, and with a generation */
-
-/* Map `generations`: device -> __u32, written by the mount probe when a tmpfs superblock comes
- * and removed when it goes. No entry is generation 0: the superblock is older than the probe.
- *
- * Map `volumes`: device -> verdict. It counts while its generation is the device's, so a verdict
- * that was found for the former owner of a reused device number never applies; a device without
- * one is unknown and its opens are sent. The mount probe deletes the entry when the superblock
- * comes or goes. Mount and credential records carry the generation; where there was neither,
- * user space reads it from `generations` before it looks at the mount. */
 struct volume_verdict {
-	__u32 kind; /* enum volume_kind */
+	__u32 kind; /* enum volume_kind; 0: none */
 	__u32 generation; /* of the superblock that it was found for */
 };
 IDTRAIL_ASSERT_SIZE(struct volume_verdict, 8);
+
+/* Map `devices`, shared memory, by device number: a tmpfs has an anonymous one (major 0), and the
+ * kernel hands out the lowest that is free. One that is larger has no entry: it is unknown, and its
+ * opens are sent.
+ *
+ * The mount probe writes the generation when a tmpfs superblock comes, 0 when it goes, and takes the
+ * verdict away both times; generation 0 is a superblock that is older than the probe. User space
+ * writes the verdict, which counts while its generation is the device's: one that was found for the
+ * former owner of a reused number never applies. Mount and credential records carry the generation;
+ * where there was neither, user space reads it here before it looks at the mount. */
+#define DEVICES_MAX 65536
+
+struct device_row {
+	__u64 verdict; /* struct volume_verdict: written and read in one piece */
+	__u32 generation;
+	__u32 reserved;
+};
+IDTRAIL_ASSERT_SIZE(struct device_row, 16);
 
 #endif /* IDTRAIL_CONTROL_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * SipHash-1-3 of whole 64-bit words (Aumasson and Bernstein, "SipHash: a fast short-input PRF"), one
- * source for the programs and for user space, so that both give the same number.
+ * SipHash-1-3 (Aumasson and Bernstein, "SipHash: a fast short-input PRF"), one source for the programs
+ * and for user space, so that both give the same number.
  */
 #ifndef IDTRAIL_SIPHASH_H
 #define IDTRAIL_SIPHASH_H
@@ -47,9 +47,13 @@ IDTRAIL_INLINE void sip_absorb(struct sip_state *s, __u64 word)
 	s->v0 ^= word;
 }
 
-/* Of `count` words, at most 31, as they lie in a little-endian memory. */
-IDTRAIL_INLINE __u64 siphash13(const __u64 *words, unsigned int count, const __u64 secret[2])
+/* Of the first `bytes` bytes, at most 255, as they lie in a little-endian memory. What is beyond them in
+ * the word that they end in must be zero. */
+IDTRAIL_INLINE __u64 siphash13(const __u64 *words, unsigned int bytes, const __u64 secret[2])
 {
+	unsigned int count = bytes / sizeof(__u64);
+	__u64 last = (__u64)bytes << 56;
+
 	struct sip_state s = {
 		.v0 = secret[0] ^ 0x736f6d6570736575ULL,
 		.v1 = secret[1] ^ 0x646f72616e646f6dULL,
@@ -59,7 +63,9 @@ IDTRAIL_INLINE __u64 siphash13(const __u64 *words, unsigned int count, const __u
 
 	for (unsigned int i = 0; i < count; i++)
 		sip_absorb(&s, words[i]);
-	sip_absorb(&s, (__u64)count << 59); /* the length in bytes, in the last word's last byte */
+	if (bytes % sizeof(__u64))
+		last |= words[count];
+	sip_absorb(&s, last);
 	s.v2 ^= 0xff;
 	sip_round(&s);
 	sip_round(&s);

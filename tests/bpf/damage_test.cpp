@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What others do to the sensor: a probe that is taken off, a map that somebody else writes.
+#include <bit>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -17,7 +18,7 @@
 namespace idtrail::test {
 namespace {
 
-constexpr std::uint32_t kDevice = 0x00500007;
+constexpr std::uint32_t kDevice = 0xff07;
 
 /// Descriptors of this process whose fdinfo has the key: "link_id" or "map_id".
 std::set<int> descriptors(const std::string& key) {
@@ -97,13 +98,14 @@ TEST_F(DamageTest, SettingsThatAnotherWroteAreTold) {
 
 TEST_F(DamageTest, AVerdictThatAnotherWroteIsTold) {
   ASSERT_TRUE(sensor->set_volume(kDevice, VOLUME_CREDENTIAL, 3));
-  const int fd = map("volumes");
+  const int fd = map("devices");
   ASSERT_GE(fd, 0);
-  const volume_verdict other{.kind = VOLUME_OTHER, .generation = 3};
-  ASSERT_EQ(bpf_map_update_elem(fd, &kDevice, &other, BPF_ANY), 0);
+  device_row row{.verdict = std::bit_cast<__u64>(volume_verdict{VOLUME_OTHER, 3})};
+  ASSERT_EQ(bpf_map_update_elem(fd, &kDevice, &row, BPF_ANY), 0);
   ASSERT_EQ(sensor->damages().size(), 1U);
-  EXPECT_EQ(sensor->damages()[0].name, "volumes");
-  ASSERT_EQ(bpf_map_delete_elem(fd, &kDevice), 0);  // as the mount probe does
+  EXPECT_EQ(sensor->damages()[0].name, "devices");
+  row = {};  // as the mount probe does
+  ASSERT_EQ(bpf_map_update_elem(fd, &kDevice, &row, BPF_ANY), 0);
   EXPECT_TRUE(sensor->damages().empty());
 }
 

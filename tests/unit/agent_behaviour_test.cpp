@@ -21,13 +21,16 @@ TEST(SipHash, AgreesWithAnotherImplementation) {
   for (unsigned char i = 0; i < sizeof(words); ++i)
     std::memset(reinterpret_cast<char*>(words) + i, i, 1);
   EXPECT_EQ(siphash13(words, 0, kSecret), 0xabac0158050fc4dcULL);
-  EXPECT_EQ(siphash13(words, 1, kSecret), 0x369095118d299a8eULL);
-  EXPECT_EQ(siphash13(words, 2, kSecret), 0xcc4fdd1a7d908b66ULL);
-  EXPECT_EQ(siphash13(words, 3, kSecret), 0xf464aeb267349c8cULL);
+  EXPECT_EQ(siphash13(words, 8, kSecret), 0x369095118d299a8eULL);
+  EXPECT_EQ(siphash13(words, 16, kSecret), 0xcc4fdd1a7d908b66ULL);
+  EXPECT_EQ(siphash13(words, 24, kSecret), 0xf464aeb267349c8cULL);
+  words[2] &= 0xffffffffffULL;  // what is beyond the end
+  EXPECT_EQ(siphash13(words, 21, kSecret), 0xb992abfe2b45f844ULL);
 }
 
 behaviour some() {
   behaviour one{};
+  one.cgroup_id = 77;
   one.start_boot_ns = 7'000'000'001;
   one.tgid = 4242;
   one.kind = EVENT_credential;
@@ -41,7 +44,8 @@ behaviour some() {
 TEST(BehaviourKey, EveryBitCounts) {
   const behaviour one = some();
   const std::uint64_t key = behaviour_key(&one, kSecret);
-  for (std::size_t bit = 0; bit < sizeof(one) * 8; ++bit) {
+  static_assert(BEHAVIOUR_BYTES == offsetof(behaviour, reserved));
+  for (std::size_t bit = 0; bit < BEHAVIOUR_BYTES * 8; ++bit) {
     behaviour other = one;
     reinterpret_cast<unsigned char*>(&other)[bit / 8] ^= static_cast<unsigned char>(1U << bit % 8);
     EXPECT_NE(behaviour_key(&other, kSecret), key) << "bit " << bit;

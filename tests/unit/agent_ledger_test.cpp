@@ -31,6 +31,14 @@ v1::Fact ledger_fact(std::uint64_t cgroup, std::uint32_t kind, Counts counts,
   return fact;
 }
 
+v1::Fact harvest_fact(std::uint64_t cgroup, std::uint32_t kind, std::uint64_t count) {
+  v1::Fact fact;
+  fact.mutable_harvest()->set_cgroup_id(cgroup);
+  fact.mutable_harvest()->set_kind(kind);
+  fact.mutable_harvest()->set_count(count);
+  return fact;
+}
+
 /// A pod that connects, and a neighbour that has a baseline too.
 struct Pods {
   Pipeline pipeline{testing::snapshot()};
@@ -121,8 +129,21 @@ TEST(Ledger, KeepsTheBooksOfAContainerThatIsGone) {
   EXPECT_EQ(book.classes(0).limited(), 5U);
 }
 
+TEST(Ledger, WhatIsKnownIsOnTheBooksOfItsCgroup) {
+  Pods pods;
+  pods.pipeline.on_fact(harvest_fact(kCgroupA, EVENT_connect, 40));
+  pods.pipeline.on_fact(harvest_fact(kCgroupA, EVENT_connect, 2));
+  pods.pipeline.on_fact(ledger_fact(kCgroupA, EVENT_connect, {.delivered = 1}, true));
+  const v1::LedgerView book = pods.book("web", true);
+  ASSERT_EQ(book.classes_size(), 1);
+  EXPECT_EQ(book.classes(0).known(), 42U);
+  EXPECT_EQ(book.classes(0).delivered(), 1U);
+  EXPECT_TRUE(pods.complete("web"));
+}
+
 TEST(Ledger, AKindThatNobodyKnowsIsLeftAlone) {
   Pods pods;
+  pods.pipeline.on_fact(harvest_fact(kCgroupA, EVENT_KINDS, 1));
   pods.pipeline.on_fact(ledger_fact(kCgroupA, EVENT_KINDS, {.dropped = 1}));
   EXPECT_TRUE(pods.complete("web"));
 }

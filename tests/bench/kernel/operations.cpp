@@ -60,6 +60,20 @@ void fork_wait(const char* program) {
   if (waitpid(child, &status, 0) != child || status != 0) std::abort();
 }
 
+/// What a person or a cron job does all day: five programs, some fifty files.
+void shell_loop() {
+  constexpr const char* kScript = "cat /etc/passwd | grep root; ls -l /etc; id";
+  const pid_t child = vfork();
+  if (child == 0) {
+    const int nowhere = open("/dev/null", O_WRONLY);
+    dup2(nowhere, STDOUT_FILENO);
+    execl("/bin/sh", "sh", "-c", kScript, nullptr);
+    _exit(127);
+  }
+  int status = 0;
+  if (waitpid(child, &status, 0) != child || status != 0) std::abort();
+}
+
 void connect_close(const Peer& server) {
   const int client = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   // A reset at the end leaves no state behind that later bursts would wade through.
@@ -98,14 +112,15 @@ std::vector<Operation> operations(const Places& places) {
   const int sender = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   const auto ends = connection(*server);
   return {
-      {"getppid", 2000, [] { syscall(SYS_getppid); }, false},
-      {"open_close", 300, [places] { open_close(places.ordinary, false); }, false},
-      {"credential_read", 200, [places] { open_close(places.credential, true); }, true},
-      {"fork_exit", 30, [] { fork_wait(nullptr); }, false},
-      {"exec", 20, [places] { fork_wait(places.program.c_str()); }, false},
-      {"connect_close", 50, [server] { connect_close(*server); }, true},
-      {"tcp_send", 200, [ends] { tcp_send(ends); }, false},
-      {"udp_send", 200, [sink, sender] { udp_send(sender, *sink); }, false},
+      {"getppid", 2000, [] { syscall(SYS_getppid); }},
+      {"open_close", 300, [places] { open_close(places.ordinary, false); }},
+      {"credential_read", 200, [places] { open_close(places.credential, true); }},
+      {"fork_exit", 30, [] { fork_wait(nullptr); }},
+      {"exec", 20, [places] { fork_wait(places.program.c_str()); }},
+      {"connect_close", 50, [server] { connect_close(*server); }},
+      {"tcp_send", 200, [ends] { tcp_send(ends); }},
+      {"udp_send", 200, [sink, sender] { udp_send(sender, *sink); }},
+      {"shell_loop", 3, shell_loop, true},
   };
 }
 

@@ -12,7 +12,7 @@ struct Operation {
   std::string name;
   int per_burst = 1;
   std::function<void()> act;
-  bool has_verdicts = false;  // what it does may be judged known
+  bool whole_machine = false;  // with what others do meanwhile, the reader above all
 };
 
 /// Where the operations find their files.
