@@ -58,7 +58,7 @@ std::uint64_t pending_hits(const known_bucket* buckets) {
   std::uint64_t hits = 0;
   for (std::uint32_t i = 0; i < KNOWN_BUCKETS; ++i) {
     for (const __u64& use : buckets[i].uses) {
-      hits += std::atomic_ref<const __u64>(use).load(std::memory_order_relaxed) & KNOWN_PENDING;
+      hits += __atomic_load_n(&use, __ATOMIC_RELAXED) & KNOWN_PENDING;
     }
   }
   return hits;

@@ -270,7 +270,7 @@ void Sensor::State::look_at_settings(std::vector<SensorDamage>& damages) const {
 void Sensor::State::look_at_volumes(std::vector<SensorDamage>& damages) const {
   const auto* rows = devices.as<device_row>();
   for (std::uint32_t device = 0; device < DEVICES_MAX; ++device) {
-    const __u64 now = std::atomic_ref<const __u64>(rows[device].verdict).load();
+    const __u64 now = __atomic_load_n(&rows[device].verdict, __ATOMIC_RELAXED);
     if (now == 0) continue;
     const auto ours = verdicts.find(device);
     if (ours != verdicts.end() && now == ours->second) continue;
