@@ -40,7 +40,8 @@ struct Module {
 
 int keep_module(mod_info* info, int /*enter_ns*/, void* wanted) {
   auto& module = *static_cast<Module*>(wanted);
-  if (module.address < info->start_addr || module.address >= info->end_addr) return 0;
+  const bool perf_map = info->end_addr == UINT64_MAX;  // of code made at run time, anywhere
+  if (perf_map || module.address < info->start_addr || module.address >= info->end_addr) return 0;
   module.path = info->name;
   module.offset = module.address - info->start_addr + info->file_offset;
   return -1;  // no more
@@ -65,22 +66,25 @@ class Process {
   [[nodiscard]] std::string frame(std::uint64_t address) const {
     Module module{.address = address};
     bcc_procutils_each_module(tgid_, keep_module, &module);
-    if (module.path.empty()) return fmt::format("0x{:x}", address);
+    const bool mapped = !module.path.empty();
     bcc_symbol symbol{};
     if (!readable(module.path) || bcc_symcache_resolve(symbols_, address, &symbol) != 0) {
+      if (!mapped) return fmt::format("0x{:x}", address);
       return fmt::format("{}+0x{:x}", cut(module.path), module.offset);
     }
-    std::string text =
-        fmt::format("{}+0x{:x} ({})", cut(symbol.demangle_name), symbol.offset, cut(module.path));
+    std::string text = fmt::format("{}+0x{:x} ({})", cut(symbol.demangle_name), symbol.offset,
+                                   cut(mapped ? module.path.c_str() : symbol.module));
     bcc_symbol_free_demangle_name(&symbol);
     return text;
   }
 
  private:
-  /// Its symbols take no more than there is room for. A map of perf is no file of the process's.
+  /// Its symbols take no more than there is room for. What is not mapped from a file may still be
+  /// in a perf map.
   [[nodiscard]] bool readable(const std::string& path) const {
     struct stat meta {};
     if (symbols_ == nullptr) return false;
+    if (path.empty()) return true;
     const std::string inside = fmt::format("/proc/{}/root{}", tgid_, path);
     return stat(inside.c_str(), &meta) != 0 ||
            (S_ISREG(meta.st_mode) && static_cast<std::size_t>(meta.st_size) <= module_max_);

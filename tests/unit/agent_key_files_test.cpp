@@ -69,10 +69,9 @@ TEST(KeyFiles, AReadByAnotherSubjectIsAFinding) {
   EXPECT_EQ(findings[0].rule(), "credential-read-novel");
   EXPECT_EQ(findings[0].object().name(), "tls-key /etc/ssl/tls.key");
   EXPECT_EQ(findings[0].evidence(0).event_class(), "keyfile");
-  EXPECT_EQ(
-      findings[0].why(),
-      "/bin/cat < /usr/bin/node read the tls-key /etc/ssl/tls.key and never did before; normal "
-      "here: /usr/bin/node reads tls-key /etc/ssl/tls.key (1 time).");
+  EXPECT_EQ(findings[0].why(),
+            "/bin/cat < /usr/bin/node < ? read the tls-key /etc/ssl/tls.key and never did before; "
+            "normal here: /usr/bin/node < ? reads tls-key /etc/ssl/tls.key (1 time).");
 }
 
 TEST(KeyFiles, AnotherPathOrSortIsAnotherCredential) {
@@ -177,7 +176,7 @@ TEST(KeyFiles, OneThatWaitsForItsContainerIsNamedWhenItGoes) {
   for (const auto& view : reply.baselines()) {
     for (const auto& behaviour : view.behaviours()) texts += behaviour.text() + "\n";
   }
-  EXPECT_NE(texts.find("/usr/bin/node reads tls-key /etc/ssl/tls.key"), std::string::npos) << texts;
+  EXPECT_NE(texts.find("reads tls-key /etc/ssl/tls.key"), std::string::npos) << texts;
 }
 
 }  // namespace
