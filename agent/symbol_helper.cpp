@@ -33,7 +33,8 @@ struct Question {
 };
 
 std::string answer_to(const Question& question) {
-  Stack stack{.tgid = question.tgid};
+  Stack stack;
+  stack.tgid = question.tgid;
   const auto count = std::min<std::size_t>(question.frames, STACK_FRAMES_MAX);
   stack.addresses.assign(question.addresses.begin(), question.addresses.begin() + count);
   std::string text(sizeof(question.number), '\0');

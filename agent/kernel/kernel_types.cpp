@@ -27,11 +27,12 @@ struct Way {
   const char* prefix;  // of the type's name
   std::uint32_t kind;
 };
-constexpr std::array<Way, 4> kWays{{
+constexpr std::array<Way, 5> kWays{{
     {"fentry", BPF_PROG_TYPE_TRACING, BPF_TRACE_FENTRY, "", BTF_KIND_FUNC},
     {"fexit", BPF_PROG_TYPE_TRACING, BPF_TRACE_FEXIT, "", BTF_KIND_FUNC},
     {"tp_btf", BPF_PROG_TYPE_TRACING, BPF_TRACE_RAW_TP, "btf_trace_", BTF_KIND_TYPEDEF},
     {"lsm", BPF_PROG_TYPE_LSM, BPF_LSM_MAC, "bpf_lsm_", BTF_KIND_FUNC},
+    {"iter", BPF_PROG_TYPE_TRACING, BPF_TRACE_ITER, "bpf_iter_", BTF_KIND_FUNC},
 }};
 
 const Hooks* g_hooks = nullptr;  // of the KernelTypes that lives
