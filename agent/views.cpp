@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "core/model/gap.h"
 #include "idtrail/events.h"
 
 #ifndef IDTRAIL_VERSION

@@ -19,7 +19,7 @@ namespace idtrail {
 struct ContainerSettings {
   std::filesystem::path cri_socket;
   std::filesystem::path runtime_state;
-  std::filesystem::path podman_storage;
+  std::filesystem::path podman_storage{};
   std::filesystem::path cgroup_root;
   std::chrono::nanoseconds deadline{};  // after which a container counts as unknown
   /// Where answers go. The look-ups' thread.

@@ -100,7 +100,8 @@ TEST_F(DamageTest, AVerdictThatAnotherWroteIsTold) {
   ASSERT_TRUE(sensor->set_volume(kDevice, VOLUME_CREDENTIAL, 3));
   const int fd = map("devices");
   ASSERT_GE(fd, 0);
-  device_row row{.verdict = std::bit_cast<__u64>(volume_verdict{VOLUME_OTHER, 3})};
+  device_row row{};
+  row.verdict = std::bit_cast<__u64>(volume_verdict{VOLUME_OTHER, 3});
   ASSERT_EQ(bpf_map_update_elem(fd, &kDevice, &row, BPF_ANY), 0);
   ASSERT_EQ(sensor->damages().size(), 1U);
   EXPECT_EQ(sensor->damages()[0].name, "devices");

@@ -30,7 +30,7 @@ qemu_command() {
   local run=$1 cpu=max cmdline
   local lib=$qemu_dir/usr/lib/x86_64-linux-gnu
   cmdline="console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off nokaslr audit=0 random.trust_cpu=on"
-  cmdline+=" rcupdate.rcu_expedited=1 nowatchdog tsc=reliable"
+  cmdline+=" rcupdate.rcu_expedited=1 nowatchdog tsc=reliable no_timer_check"
   cmdline+=" lsm=landlock,lockdown,yama,integrity,bpf" # 5.10 has bpf only when asked
   cmdline+=" idtrail.run=${run##*/} idtrail.cgroup=$cgroup idtrail.init=$init"
   if [[ $cgroup == unified ]]; then cmdline+=" cgroup_no_v1=all"; fi
