@@ -19,6 +19,7 @@ struct keyfile_event {
 };
 
 struct keyfile_scratch {
+	__u64 file; /* a pointer; by way of a map it is a number to the verifier */
 	struct keyfile_event event;
 	struct path_walk walk;
 };
@@ -100,8 +101,9 @@ static __always_inline bool is_internal(const struct vfsmount *mnt)
 	return !ns || ns > -4096UL;
 }
 
-static __always_inline int emit_keyfile(void *ctx, const struct file *file,
-					const struct keyfile_payload *what)
+/* What is to be told of the file lies in the scratch. True if it was sent. Not static, hence verified
+ * once and not again for each way that leads here; see exec.bpf.c for why it takes no pointer. */
+__noinline int send_keyfile(void)
 {
 	const struct task_struct *task = current_task();
 	const struct task_struct *parent = TASK_READ(task, real_parent);
@@ -112,18 +114,19 @@ static __always_inline int emit_keyfile(void *ctx, const struct file *file,
 	struct keyfile_scratch *out;
 	struct behaviour behaviour;
 	struct arrival arrival;
+	const struct file *file;
 
 	out = bpf_map_lookup_elem(&keyfile_room, &first);
 	if (!out || !settings)
 		return 0;
+	file = (const void *)out->file;
 	payload = &out->event.keyfile;
-	*payload = *what;
 	payload->file = file_id(BPF_CORE_READ(file, f_inode));
 	payload->exe = exe_id(task);
 	payload->open_flags = BPF_CORE_READ(file, f_flags);
 	if (is_host_mntns(settings, task))
 		payload->flags |= CREDENTIAL_HOST_MNTNS;
-	if (what->sort != KEY_ENVIRON) { /* its inode lasts no longer than the look */
+	if (payload->sort != KEY_ENVIRON) { /* its inode lasts no longer than the look */
 		behaviour_of(&behaviour, task, EVENT_keyfile, &payload->exe);
 		credential_object(&behaviour, &payload->file, 0, payload->open_flags,
 				  payload->flags);
@@ -151,7 +154,28 @@ static __always_inline int emit_keyfile(void *ctx, const struct file *file,
 	payload->path_size = size;
 	event_output(&out->event.hdr, &arrival, task, EVENT_keyfile,
 		     sizeof(out->event.hdr) + sizeof(out->event.keyfile) + size);
-	event_add_stack(ctx, &arrival, task);
+	return 1;
+}
+
+static __always_inline int emit_keyfile(void *ctx, const struct file *file,
+					const struct keyfile_payload *what)
+{
+	struct keyfile_scratch *out;
+	struct arrival arrival;
+	__u32 first = 0;
+
+	out = bpf_map_lookup_elem(&keyfile_room, &first);
+	if (!out)
+		return 0;
+	out->file = (__u64)file;
+	out->event.keyfile = *what;
+	if (!send_keyfile())
+		return 0;
+	arrival = (struct arrival){
+		.now = out->event.hdr.boot_ns,
+		.cgroup_id = out->event.hdr.cgroup_id,
+	};
+	event_add_stack(ctx, &arrival, current_task());
 	return 0;
 }
 

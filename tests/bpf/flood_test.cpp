@@ -129,7 +129,7 @@ void expect_balance(const Sensor& sensor, Received& received, const Cgroup& cgro
 }
 
 TEST(FloodTest, FiftyContainersAndASmallRingBalanceToTheUnit) {
-  const int part = is_full() ? 1 : 100;
+  const int part = is_full() ? 1 : 200;
   const int opens = 20000 / part;
   const int execs = 2000 / part;
   const int connects = 2000 / part;

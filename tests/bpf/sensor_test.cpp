@@ -87,11 +87,12 @@ TEST(SensorTest, CountsADroppedRecordOfVariableSize) {
 
 TEST(SensorTest, NumbersWithoutGapsWhereNothingIsLost) {
   drain(shared_sensor());
+  const auto lost_before = shared_sensor().losses();  // in the floods of other tests
   for (int i = 0; i < 20; ++i) in_child([] { return 0; });
   const Records records = drain(shared_sensor());
   EXPECT_GE(records.size(), 20U);
   EXPECT_EQ(gaps(records), 0U);
-  EXPECT_EQ(shared_sensor().losses(), std::vector<KindLosses>(EVENT_KINDS));
+  EXPECT_EQ(shared_sensor().losses(), lost_before);
   EXPECT_EQ(shared_sensor().missed_runs(), 0U);
 }
 
