@@ -51,7 +51,7 @@ IDTRAIL_INLINE void sip_absorb(struct sip_state *s, __u64 word)
  * the word that they end in must be zero. */
 IDTRAIL_INLINE __u64 siphash13(const __u64 *words, unsigned int bytes, const __u64 secret[2])
 {
-	unsigned int count = bytes / sizeof(__u64);
+	unsigned int count = (unsigned int)(bytes / sizeof(__u64));
 	__u64 last = (__u64)bytes << 56;
 
 	struct sip_state s = {

@@ -2,10 +2,11 @@
 // Floods. What happened is counted by the loads themselves, in memory that they share with the
 // test. IDTRAIL_FLOOD=full takes the sizes that are promised; by default they are a hundredth of
 // them, since an emulated machine needs some ten minutes for the whole.
-#include <array>
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <thread>
@@ -119,14 +120,40 @@ class Received {
 };
 
 /// The equation of the ledger: what the load did = what the books say, and what they say was
-/// delivered was received.
-void expect_balance(const Sensor& sensor, Received& received, const Cgroup& cgroup,
-                    std::uint16_t kind, std::uint64_t done) {
-  const auto books = books_of(sensor, cgroup.id());
-  ASSERT_TRUE(books);
-  EXPECT_EQ(sum(books->counts[kind]), done) << "kind " << kind;
-  EXPECT_EQ(books->counts[kind][OUTCOME_DELIVERED], received.of(cgroup, kind)) << "kind " << kind;
-}
+/// delivered was received. A preemptible kernel does not run a program that it has preempted on the
+/// same CPU: those runs are no events to the books, and counted by themselves.
+class Balance {
+ public:
+  Balance(const Sensor& sensor, Received& received) : sensor_(sensor), received_(received) {}
+  void expect(const Cgroup& cgroup, std::uint16_t kind, std::uint64_t done) {
+    const auto books = books_of(sensor_, cgroup.id());
+    ASSERT_TRUE(books);
+    const std::uint64_t seen = sum(books->counts[kind]);
+    EXPECT_LE(seen, done) << "kind " << kind;
+    EXPECT_EQ(books->counts[kind][OUTCOME_DELIVERED], received_.of(cgroup, kind))
+        << "kind " << kind;
+    unseen_ += done - std::min(seen, done);
+  }
+  /// As expect(), and nothing of it was limited or dropped.
+  void expect_whole(const Cgroup& cgroup, std::uint16_t kind, std::uint64_t done) {
+    expect(cgroup, kind, done);
+    const auto books = books_of(sensor_, cgroup.id());
+    ASSERT_TRUE(books);
+    EXPECT_EQ(books->counts[kind][OUTCOME_DELIVERED], sum(books->counts[kind])) << "kind " << kind;
+  }
+  ~Balance() {
+    const std::uint64_t missed = sensor_.missed_runs();
+    EXPECT_LE(unseen_, missed) << "exact where no run was missed";
+    if (missed != 0) std::cout << unseen_ << " events unseen, " << missed << " runs missed\n";
+  }
+  Balance(const Balance&) = delete;
+  Balance& operator=(const Balance&) = delete;
+
+ private:
+  const Sensor& sensor_;
+  Received& received_;
+  std::uint64_t unseen_ = 0;
+};
 
 TEST(FloodTest, FiftyContainersAndASmallRingBalanceToTheUnit) {
   const int part = is_full() ? 1 : 200;
@@ -157,14 +184,15 @@ TEST(FloodTest, FiftyContainersAndASmallRingBalanceToTheUnit) {
   }
   received.take(sensor);
   std::uint64_t lost = 0;
+  Balance balance(sensor, received);
   for (int i = 0; i < kContainers; ++i) {
     const Cgroup& one = *cgroups[static_cast<std::size_t>(i)];
     EXPECT_EQ(tally[i].opens, static_cast<std::uint64_t>(opens));
-    expect_balance(sensor, received, one, EVENT_credential, tally[i].opens);
-    expect_balance(sensor, received, one, EVENT_connect, tally[i].connects);
-    expect_balance(sensor, received, one, EVENT_exec, tally[i].execs);
-    expect_balance(sensor, received, one, EVENT_fork, tally[i].forks);
-    expect_balance(sensor, received, one, EVENT_exit, tally[i].forks + 1);
+    balance.expect(one, EVENT_credential, tally[i].opens);
+    balance.expect(one, EVENT_connect, tally[i].connects);
+    balance.expect(one, EVENT_exec, tally[i].execs);
+    balance.expect(one, EVENT_fork, tally[i].forks);
+    balance.expect(one, EVENT_exit, tally[i].forks + 1);
     const auto books = books_of(sensor, one.id());
     lost += books->counts[EVENT_credential][OUTCOME_DROPPED];
   }
@@ -195,8 +223,11 @@ TEST(FloodTest, ABurstOfOnePodBehindAStoppedReaderTakesNothingFromOthers) {
 
   received.take(sensor);  // one look at the rings, and all is there
   EXPECT_EQ(tally[0].opens, static_cast<std::uint64_t>(kBurst));
-  expect_balance(sensor, received, noisy, EVENT_credential, kBurst);
-  EXPECT_EQ(received.of(quiet, EVENT_credential), static_cast<std::uint64_t>(kFew));
+  {
+    Balance balance(sensor, received);
+    balance.expect(noisy, EVENT_credential, kBurst);
+    balance.expect_whole(quiet, EVENT_credential, kFew);
+  }
   const auto books = books_of(sensor, noisy.id());
   ASSERT_TRUE(books);
   const auto& counts = books->counts[EVENT_credential];
@@ -238,8 +269,8 @@ TEST(FloodTest, AForkBombTakesNoReadFromOthers) {
   EXPECT_EQ(waitpid(first, nullptr, 0), first);
   received.take(sensor);
   EXPECT_EQ(tally[1].opens, static_cast<std::uint64_t>(kReads));
-  EXPECT_EQ(received.of(quiet, EVENT_credential), static_cast<std::uint64_t>(kReads));
-  expect_balance(sensor, received, quiet, EVENT_credential, kReads);
+  Balance balance(sensor, received);
+  balance.expect_whole(quiet, EVENT_credential, kReads);
   EXPECT_GT(tally[0].forks, 0U);
 }
 

@@ -88,12 +88,13 @@ TEST(SensorTest, CountsADroppedRecordOfVariableSize) {
 TEST(SensorTest, NumbersWithoutGapsWhereNothingIsLost) {
   drain(shared_sensor());
   const auto lost_before = shared_sensor().losses();  // in the floods of other tests
+  const std::uint64_t missed_before = shared_sensor().missed_runs();
   for (int i = 0; i < 20; ++i) in_child([] { return 0; });
   const Records records = drain(shared_sensor());
   EXPECT_GE(records.size(), 20U);
   EXPECT_EQ(gaps(records), 0U);
   EXPECT_EQ(shared_sensor().losses(), lost_before);
-  EXPECT_EQ(shared_sensor().missed_runs(), 0U);
+  EXPECT_EQ(shared_sensor().missed_runs(), missed_before);
 }
 
 TEST(SensorTest, WakesForUrgentRecordsOnly) {
