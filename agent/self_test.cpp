@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/self_test.h"
 
-#include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <utility>
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/privileges.h"
@@ -39,53 +34,30 @@ void act() {
   close(socket_fd);
 }
 
-/// Ends when the agent's end of the socket is closed, however that came about.
-[[noreturn]] void serve(int socket_fd) {
-  signal(SIGINT, SIG_IGN);  // the agent's to answer, whoever the terminal or systemd sends them to
-  signal(SIGTERM, SIG_IGN);
-  prctl(PR_SET_NAME, kHelperName, 0, 0, 0);
-  close_range(static_cast<unsigned>(socket_fd) + 1, ~0U, 0);
-  for (int fd = 0; fd < socket_fd; ++fd) close(fd);
+void serve(int socket_fd) {
   if (!drop_all_capabilities() || !confine_helper()) _exit(1);
   char question = 0;
   while (read(socket_fd, &question, 1) == 1) {
     act();
-    if (write(socket_fd, &question, 1) != 1) break;
+    if (write(socket_fd, &question, 1) != 1) return;
   }
-  _exit(0);
 }
 
 }  // namespace
 
 Result<SelfTestHelper> SelfTestHelper::start() {
-  int ends[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
-    return Error{Errc::kInternal, fmt::format("make a socket pair: {}", std::strerror(errno))};
-  }
-  Fd ours(ends[0]);
-  const Fd theirs(ends[1]);
-  const pid_t pid = fork();
-  if (pid < 0) {
-    return Error{Errc::kExhausted, fmt::format("fork the self-test: {}", std::strerror(errno))};
-  }
-  if (pid == 0) serve(theirs.get());
-  return SelfTestHelper(pid, std::move(ours));
+  auto process = HelperProcess::start(kHelperName, SOCK_STREAM, serve);
+  if (!process) return process.error();
+  return SelfTestHelper(std::move(*process));
 }
 
-SelfTestHelper::SelfTestHelper(SelfTestHelper&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), socket_(std::move(other.socket_)) {}
-
-SelfTestHelper::~SelfTestHelper() {
-  if (pid_ <= 0) return;
-  socket_ = Fd();  // tells it to end
-  waitpid(pid_, nullptr, 0);
+bool SelfTestHelper::ask() {
+  return send(process_.socket(), "?", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
 }
-
-bool SelfTestHelper::ask() { return send(socket_.get(), "?", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1; }
 
 bool SelfTestHelper::has_acted() {
   char answer = 0;
-  return recv(socket_.get(), &answer, 1, MSG_DONTWAIT) == 1;
+  return recv(process_.socket(), &answer, 1, MSG_DONTWAIT) == 1;
 }
 
 SelfTest::SelfTest(std::uint32_t tgid, Acts acts, Expected expected, Feed feed)

@@ -7,9 +7,7 @@
 #include <optional>
 #include <span>
 
-#include <sys/types.h>
-
-#include "agent/sources/file.h"
+#include "agent/helper_process.h"
 #include "core/common/result.h"
 #include "idtrail/recording.pb.h"
 
@@ -23,20 +21,16 @@ class SelfTestHelper {
  public:
   /// Before any thread starts and before signals are blocked.
   static Result<SelfTestHelper> start();
-  ~SelfTestHelper();
-  SelfTestHelper(SelfTestHelper&& other) noexcept;
-  SelfTestHelper& operator=(SelfTestHelper&&) = delete;
 
-  [[nodiscard]] std::uint32_t tgid() const { return static_cast<std::uint32_t>(pid_); }
+  [[nodiscard]] std::uint32_t tgid() const { return static_cast<std::uint32_t>(process_.pid()); }
   /// False where the helper is gone or does not take the question.
   bool ask();
   /// True once for each question that it has acted upon.
   bool has_acted();
 
  private:
-  SelfTestHelper(pid_t pid, Fd socket) : pid_(pid), socket_(std::move(socket)) {}
-  pid_t pid_ = -1;
-  Fd socket_;
+  explicit SelfTestHelper(HelperProcess process) : process_(std::move(process)) {}
+  HelperProcess process_;
 };
 
 /// Every ten seconds an act of the helper must come back as records. Where it does not, the agent

@@ -5,9 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <sys/types.h>
-
-#include "agent/sources/file.h"
+#include "agent/helper_process.h"
 #include "agent/stacks.h"
 #include "core/common/result.h"
 
@@ -20,18 +18,14 @@ class SymbolHelper {
  public:
   /// Before any thread starts.
   static Result<SymbolHelper> start();
-  ~SymbolHelper();
-  SymbolHelper(SymbolHelper&& other) noexcept;
-  SymbolHelper& operator=(SymbolHelper&&) = delete;
 
   /// As symbolise(); addresses alone where the helper is gone or too slow. Blocks for a little more
   /// than SymbolBounds::time. Agent thread.
   std::vector<std::string> symbolise(const Stack& stack);
 
  private:
-  SymbolHelper(pid_t pid, Fd socket) : pid_(pid), socket_(std::move(socket)) {}
-  pid_t pid_ = -1;
-  Fd socket_;
+  explicit SymbolHelper(HelperProcess process) : process_(std::move(process)) {}
+  HelperProcess process_;
   std::uint64_t asked_ = 0;
 };
 

@@ -87,16 +87,6 @@ static __always_inline int emit_write(const struct act *act, __u32 place)
 	return 0;
 }
 
-/* A mount of the kernel's own, as the layers of an overlay are: in no namespace, or in one that is an
- * error number. */
-static __always_inline bool is_internal(const struct vfsmount *mnt)
-{
-	const struct mount *mount = (const void *)mnt - bpf_core_field_offset(struct mount, mnt);
-	unsigned long ns = (unsigned long)BPF_CORE_READ(mount, mnt_ns);
-
-	return !ns || ns > -4096UL;
-}
-
 /* The file may be written to. overlayfs opens the file below once more: no act of the caller. */
 static __always_inline int on_open(const struct file *file)
 {

@@ -91,16 +91,6 @@ static __always_inline __u32 key_sort_of(const struct dentry *dentry)
 	return may_name_key(name.tail) ? key_sort(&name) : 0;
 }
 
-/* A mount of the kernel's own, as the layers of an overlay are: in no namespace, or in one that is
- * an error number. */
-static __always_inline bool is_internal(const struct vfsmount *mnt)
-{
-	const struct mount *mount = (const void *)mnt - bpf_core_field_offset(struct mount, mnt);
-	unsigned long ns = (unsigned long)BPF_CORE_READ(mount, mnt_ns);
-
-	return !ns || ns > -4096UL;
-}
-
 /* What is to be told of the file lies in the scratch. True if it was sent. Not static, hence verified
  * once and not again for each way that leads here; see exec.bpf.c for why it takes no pointer. */
 __noinline int send_keyfile(void)

@@ -89,4 +89,14 @@ static __always_inline bool path_climb(struct path_walk *walk)
 	return step == PATH_DONE;
 }
 
+/* A mount of the kernel's own, as the layers of an overlay are: in no namespace, or in one that is
+ * an error number. */
+static __always_inline bool is_internal(const struct vfsmount *mnt)
+{
+	const struct mount *mount = (const void *)mnt - bpf_core_field_offset(struct mount, mnt);
+	unsigned long ns = (unsigned long)BPF_CORE_READ(mount, mnt_ns);
+
+	return !ns || ns > -4096UL;
+}
+
 #endif /* IDTRAIL_BPF_PATH_H */
