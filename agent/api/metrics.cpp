@@ -88,6 +88,8 @@ class Served final : public MetricsPage {
   Served(std::shared_ptr<Page> page, std::unique_ptr<prometheus::Exposer> server)
       : page_(std::move(page)), server_(std::move(server)) {}
 
+  [[nodiscard]] int port() const override { return server_->GetListeningPorts().front(); }
+
  private:
   std::shared_ptr<Page> page_;
   std::unique_ptr<prometheus::Exposer> server_;  // last: it stops before the page goes

@@ -16,10 +16,12 @@ namespace idtrail {
 /// empty.
 class MetricsPage {
  public:
-  /// `address` is IPV4:PORT or [IPV6]:PORT.
+  /// `address` is IPV4:PORT or [IPV6]:PORT; port 0 takes one that is free.
   static Result<std::unique_ptr<MetricsPage>> open(const std::string& address,
                                                    LocalAnswers answers);
   virtual ~MetricsPage() = default;
+  /// The port that it listens at.
+  [[nodiscard]] virtual int port() const = 0;
 
  protected:
   MetricsPage() = default;

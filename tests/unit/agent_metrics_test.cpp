@@ -109,13 +109,11 @@ TEST(Metrics, EscapeWhatAWorkloadMayChoose) {
 
 // ---- Over HTTP ----
 
-constexpr std::uint16_t kPort = 29718;
-
-std::string get(const char* path) {
+std::string get(const MetricsPage& page, const char* path) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_port = htons(kPort);
+  to.sin_port = htons(static_cast<std::uint16_t>(page.port()));
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   std::string said;
   if (connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) == 0) {
@@ -141,22 +139,23 @@ LocalAnswers answers(bool busy = false) {
   return answers;
 }
 
-const std::string kAddress = fmt::format("127.0.0.1:{}", kPort);
+// A port of its own for each: these tests run beside each other, and beside other people's.
+constexpr const char* kAddress = "127.0.0.1:0";
 
 TEST(MetricsPage, IsServed) {
   const auto page = MetricsPage::open(kAddress, answers());
   ASSERT_TRUE(page) << page.error().message;
-  const std::string said = get("/metrics");
+  const std::string said = get(**page, "/metrics");
   EXPECT_THAT(said, HasSubstr("HTTP/1.1 200 OK"));
   EXPECT_THAT(said, HasSubstr("idtrail_probe_attached{probe=\"exec\""));
   EXPECT_THAT(said, HasSubstr("process_resident_memory_bytes "));
-  EXPECT_THAT(get("/other"), Not(HasSubstr("idtrail_")));
+  EXPECT_THAT(get(**page, "/other"), Not(HasSubstr("idtrail_")));
 }
 
 TEST(MetricsPage, GoesOnWithoutTheAgentWhereThatIsBusy) {
   const auto page = MetricsPage::open(kAddress, answers(true));
   ASSERT_TRUE(page) << page.error().message;
-  const std::string said = get("/metrics");
+  const std::string said = get(**page, "/metrics");
   EXPECT_THAT(said, HasSubstr("process_resident_memory_bytes "));
   EXPECT_THAT(said, Not(HasSubstr("idtrail_probe_attached")));
 }
