@@ -40,12 +40,16 @@ __noinline int climb(void)
 	return out && path_climb(&out->walk);
 }
 
-/* A word of a name that lies in the dentry itself. */
-#define NAME_WORD(dentry, at)                                                                      \
-	(bpf_core_field_exists(((struct dentry___since_v6_14 *)0)->d_shortname)                    \
-		 ? *(const __u64 *)&((const struct dentry___since_v6_14 *)(dentry))                \
-			    ->d_shortname.string[8 * (at)]                                         \
-		 : *(const __u64 *)&(dentry)->d_iname[8 * (at)])
+/* A name that lies in the dentry itself; there it is aligned, which the type does not tell, and a word
+ * would be read byte by byte. */
+static __always_inline const __u64 *words_of_name(const struct dentry *dentry)
+{
+	const struct dentry___since_v6_14 *since = (const void *)dentry;
+
+	if (bpf_core_field_exists(since->d_shortname))
+		return __builtin_assume_aligned(since->d_shortname.string, sizeof(__u64));
+	return __builtin_assume_aligned(dentry->d_iname, sizeof(__u64));
+}
 
 static __always_inline __u64 tail_of_long(const struct dentry *dentry, __u32 length)
 {
@@ -60,15 +64,16 @@ static __always_inline __u64 tail_of_long(const struct dentry *dentry, __u32 len
 static __always_inline bool has_key_name(const struct file *file)
 {
 	const struct dentry *dentry = file->f_path.dentry;
+	const __u64 *words = words_of_name(dentry);
 	__u32 length = dentry->d_name.len;
 	__u64 tail;
 
 	if (length <= 8)
-		tail = key_tail(0, NAME_WORD(dentry, 0), length);
+		tail = key_tail(0, words[0], length);
 	else if (length <= 16)
-		tail = key_tail(NAME_WORD(dentry, 0), NAME_WORD(dentry, 1), length);
+		tail = key_tail(words[0], words[1], length);
 	else if (length <= 24)
-		tail = key_tail(NAME_WORD(dentry, 1), NAME_WORD(dentry, 2), length);
+		tail = key_tail(words[1], words[2], length);
 	else
 		tail = tail_of_long(dentry, length);
 	return may_name_key(tail);

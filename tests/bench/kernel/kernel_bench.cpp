@@ -24,7 +24,7 @@
 namespace idtrail::bench {
 namespace {
 
-constexpr int kBursts = 15;
+constexpr int kBursts = 41;
 constexpr useconds_t kPauseUs = 20'000;  // the reader, the timers and RCU catch up
 constexpr unsigned kAlertPasses = 2 * ALERT_NS / 1'000'000'000;  // seconds
 constexpr const char* kCommand =

@@ -113,13 +113,13 @@ std::vector<Operation> operations(const Places& places) {
   const auto ends = connection(*server);
   return {
       {"getppid", 2000, [] { syscall(SYS_getppid); }},
-      {"open_close", 300, [places] { open_close(places.ordinary, false); }},
-      {"credential_read", 200, [places] { open_close(places.credential, true); }},
-      {"fork_exit", 30, [] { fork_wait(nullptr); }},
-      {"exec", 20, [places] { fork_wait(places.program.c_str()); }},
-      {"connect_close", 50, [server] { connect_close(*server); }},
-      {"tcp_send", 200, [ends] { tcp_send(ends); }},
-      {"udp_send", 200, [sink, sender] { udp_send(sender, *sink); }},
+      {"open_close", 100, [places] { open_close(places.ordinary, false); }},
+      {"credential_read", 80, [places] { open_close(places.credential, true); }},
+      {"fork_exit", 10, [] { fork_wait(nullptr); }},
+      {"exec", 4, [places] { fork_wait(places.program.c_str()); }},
+      {"connect_close", 12, [server] { connect_close(*server); }},
+      {"tcp_send", 50, [ends] { tcp_send(ends); }},
+      {"udp_send", 50, [sink, sender] { udp_send(sender, *sink); }},
       {"shell_loop", 3, shell_loop, true},
   };
 }
