@@ -13,6 +13,7 @@
  * file system's magic, three loads away, and the end of the name. */
 #include "bpf/lib/keyfile.h"
 #include "bpf/lib/volume.h"
+#include "bpf/lib/write.h"
 
 struct credential_event {
 	struct event_header hdr;
@@ -135,10 +136,17 @@ static __always_inline int on_file(void *ctx, const struct file *file, __u32 rec
 	return on_key_name(ctx, file, received);
 }
 
+static __always_inline int on_open(void *ctx, const struct file *file, bool typed)
+{
+	if (READ(typed, file, f_mode) & FMODE_WRITE)
+		on_open_to_write(file);
+	return on_file(ctx, file, 0, typed);
+}
+
 SEC("?fentry/security_file_open")
 int BPF_PROG(open_fentry, struct file *file)
 {
-	return on_file(ctx, file, 0, true);
+	return on_open(ctx, file, true);
 }
 
 SEC("?fentry/security_file_receive")
@@ -150,7 +158,7 @@ int BPF_PROG(receive_fentry, struct file *file)
 SEC("?lsm/file_open")
 int BPF_PROG(open_lsm, struct file *file)
 {
-	on_file(ctx, file, 0, true);
+	on_open(ctx, file, true);
 	return 0;
 }
 
@@ -164,7 +172,7 @@ int BPF_PROG(receive_lsm, struct file *file)
 SEC("?kprobe/security_file_open")
 int BPF_KPROBE(open_kprobe, struct file *file)
 {
-	return on_file(ctx, file, 0, false);
+	return on_open(ctx, file, false);
 }
 
 SEC("?kprobe/security_file_receive")

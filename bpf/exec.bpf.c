@@ -16,50 +16,31 @@ struct exec_event {
 	char tail[TAIL_OFFSET_MASK + 1 + EVENT_ARGS_MAX];
 };
 
-struct exec_scratch {
-	struct exec_event event;
-	struct path_walk walk;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct exec_scratch);
+	__type(value, struct exec_event);
 } scratch SEC(".maps");
 
 _Static_assert(3 * EVENT_PATH_MAX <= TAIL_OFFSET_MASK, "the paths fit before the arguments");
 _Static_assert(sizeof(struct exec_event) <= EVENT_RECORD_MAX, "a record fits");
 
-/* Not static, so that the verifier checks it by itself and once, not in every place and state that
- * it is called from. Such a function takes no pointer before 5.12, hence the look-up. */
-__noinline int climb(void)
-{
-	__u32 first = 0;
-	struct exec_scratch *out = bpf_map_lookup_elem(&scratch, &first);
-
-	return out && path_climb(&out->walk);
-}
-
 /* Returns the bytes added to the tail at `used`, NUL included. */
-static __always_inline __u32 add_path(struct exec_scratch *out, __u32 used, const struct path *path)
+static __always_inline __u32 add_path(struct exec_event *out, __u32 used, const struct path *from)
 {
-	__u32 begin, size;
+	const struct written path = write_path(&out->tail[used & TAIL_OFFSET_MASK], 0,
+					       BPF_CORE_READ(from, mnt), BPF_CORE_READ(from, dentry));
 
-	path_start(&out->walk, path);
-	if (!climb())
-		out->event.exec.flags |= EXEC_PATH_CUT;
-	begin = out->walk.begin & (EVENT_PATH_MAX - 1); /* for the verifier */
-	size = EVENT_PATH_MAX - begin;
-	bpf_probe_read_kernel(&out->event.tail[used & TAIL_OFFSET_MASK], size,
-			      &out->walk.text[begin]);
-	return size;
+	if (path.cut)
+		out->exec.flags |= EXEC_PATH_CUT;
+	return path.size;
 }
 
-static __always_inline __u32 add_filename(struct exec_scratch *out, __u32 used,
+static __always_inline __u32 add_filename(struct exec_event *out, __u32 used,
 					  const char *filename)
 {
-	long size = bpf_probe_read_kernel_str(&out->event.tail[used & TAIL_OFFSET_MASK],
+	long size = bpf_probe_read_kernel_str(&out->tail[used & TAIL_OFFSET_MASK],
 					      EVENT_PATH_MAX, filename);
 	char last = 0;
 
@@ -68,11 +49,11 @@ static __always_inline __u32 add_filename(struct exec_scratch *out, __u32 used,
 	if (size == EVENT_PATH_MAX)
 		bpf_probe_read_kernel(&last, 1, filename + EVENT_PATH_MAX - 1);
 	if (last)
-		out->event.exec.flags |= EXEC_PATH_CUT;
+		out->exec.flags |= EXEC_PATH_CUT;
 	return size;
 }
 
-static __always_inline __u32 add_args(struct exec_scratch *out, __u32 used,
+static __always_inline __u32 add_args(struct exec_event *out, __u32 used,
 				      const struct mm_struct *mm)
 {
 	unsigned long start = BPF_CORE_READ(mm, arg_start);
@@ -80,11 +61,11 @@ static __always_inline __u32 add_args(struct exec_scratch *out, __u32 used,
 
 	if (size > EVENT_ARGS_MAX) {
 		size = EVENT_ARGS_MAX;
-		out->event.exec.flags |= EXEC_ARGS_CUT;
+		out->exec.flags |= EXEC_ARGS_CUT;
 	}
-	if (bpf_probe_read_user(&out->event.tail[used & TAIL_OFFSET_MASK], size,
+	if (bpf_probe_read_user(&out->tail[used & TAIL_OFFSET_MASK], size,
 				(const void *)start)) {
-		out->event.exec.flags |= EXEC_ARGS_FAULT;
+		out->exec.flags |= EXEC_ARGS_FAULT;
 		return 0;
 	}
 	return size;
@@ -108,7 +89,7 @@ int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm
 	const struct mm_struct *mm = TASK_READ(task, mm);
 	const struct file *exe = TASK_READ(mm, exe_file);
 	struct file_id exe_file = exe_id(task);
-	struct exec_scratch *out;
+	struct exec_event *out;
 	struct arrival arrival;
 	__u32 first = 0, used;
 
@@ -120,22 +101,22 @@ int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm
 	arrival = event_admit(task, EVENT_exec, pair_of(&exe_file, &exe_file));
 	if (!arrival.row)
 		return 0;
-	out->event.exec = (struct exec_payload){
+	out->exec = (struct exec_payload){
 		.exe = exe_file,
 		.parent_start_boot_ns = start_boot_ns(parent),
 		.parent_tgid = TASK_READ(parent, tgid),
 		.uid = TASK_READ(task, cred, euid.val),
 	};
-	add_flags(&out->event.exec.flags, task, bprm);
-	add_file_flags(&out->event.exec.flags, exe);
-	used = out->event.exec.path_size = add_path(out, 0, &exe->f_path);
-	used += out->event.exec.filename_size = add_filename(out, used, BPF_CORE_READ(bprm, filename));
-	used += out->event.exec.cwd_size = add_path(out, used, &BPF_CORE_READ(task, fs)->pwd);
-	used += out->event.exec.args_size = add_args(out, used, mm);
-	if (used > sizeof(out->event.tail)) /* for the verifier */
+	add_flags(&out->exec.flags, task, bprm);
+	add_file_flags(&out->exec.flags, exe);
+	used = out->exec.path_size = add_path(out, 0, &exe->f_path);
+	used += out->exec.filename_size = add_filename(out, used, BPF_CORE_READ(bprm, filename));
+	used += out->exec.cwd_size = add_path(out, used, &BPF_CORE_READ(task, fs)->pwd);
+	used += out->exec.args_size = add_args(out, used, mm);
+	if (used > sizeof(out->tail)) /* for the verifier */
 		return 0;
-	event_output(&out->event.hdr, &arrival, task, EVENT_exec,
-		     sizeof(out->event.hdr) + sizeof(out->event.exec) + used);
+	event_output(&out->hdr, &arrival, task, EVENT_exec,
+		     sizeof(out->hdr) + sizeof(out->exec) + used);
 	return 0;
 }
 

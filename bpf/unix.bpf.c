@@ -18,16 +18,11 @@ struct unix_event {
 	char tail[NAME_MASK + 1 + EVENT_PATH_MAX];
 };
 
-struct unix_scratch {
-	struct unix_event event;
-	struct path_walk walk;
-};
-
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 2); /* one for each program of a way: they may interleave */
 	__type(key, __u32);
-	__type(value, struct unix_scratch);
+	__type(value, struct unix_event);
 } scratch SEC(".maps");
 
 struct attempt {
@@ -38,45 +33,34 @@ struct attempt {
 	__u32 flags;
 };
 
-/* Not static, and by number: see exec.bpf.c. */
-__noinline int climb(__u32 slot)
-{
-	struct unix_scratch *out = bpf_map_lookup_elem(&scratch, &slot);
-
-	return out && path_climb(&out->walk);
-}
-
 /* Returns the bytes of the tail. */
-static __always_inline __u32 add_name(struct unix_scratch *out, const struct attempt *tried)
+static __always_inline __u32 add_name(struct unix_event *out, const struct attempt *tried)
 {
 	__u32 size = tried->to_bytes - sizeof(__u16);
 
 	if (size > EVENT_SUN_MAX)
 		size = EVENT_SUN_MAX;
 	size &= NAME_MASK;
-	bpf_probe_read_kernel(out->event.tail, size, tried->to + sizeof(__u16));
-	out->event.unix.name_size = size;
+	bpf_probe_read_kernel(out->tail, size, tried->to + sizeof(__u16));
+	out->unix.name_size = size;
 	return size;
 }
 
-static __always_inline __u32 add_path(struct unix_scratch *out, __u32 slot, __u32 used,
+static __always_inline __u32 add_path(struct unix_event *out, __u32 slot, __u32 used,
 				      const struct sock *peer)
 {
-	const struct path *path = &((const struct unix_sock *)peer)->path;
-	const struct dentry *dentry = BPF_CORE_READ(path, dentry);
-	__u32 begin, size;
+	const struct path *bound = &((const struct unix_sock *)peer)->path;
+	const struct dentry *dentry = BPF_CORE_READ(bound, dentry);
+	struct written path;
 
 	if (!dentry) /* abstract, or without a name */
 		return 0;
-	out->event.unix.file = file_id(BPF_CORE_READ(dentry, d_inode));
-	path_start(&out->walk, path);
-	if (!climb(slot))
-		out->event.unix.flags |= UNIX_PATH_CUT;
-	begin = out->walk.begin & (EVENT_PATH_MAX - 1); /* for the verifier */
-	size = EVENT_PATH_MAX - begin;
-	bpf_probe_read_kernel(&out->event.tail[used & NAME_MASK], size, &out->walk.text[begin]);
-	out->event.unix.path_size = size;
-	return size;
+	out->unix.file = file_id(BPF_CORE_READ(dentry, d_inode));
+	path = write_path(&out->tail[used & NAME_MASK], slot, BPF_CORE_READ(bound, mnt), dentry);
+	if (path.cut)
+		out->unix.flags |= UNIX_PATH_CUT;
+	out->unix.path_size = path.size;
+	return path.size;
 }
 
 static __always_inline int emit_unix(const struct attempt *tried, __u32 slot)
@@ -85,7 +69,7 @@ static __always_inline int emit_unix(const struct attempt *tried, __u32 slot)
 	const struct socket *sock = tried->sock;
 	const struct unix_sock *local;
 	const struct task_struct *parent;
-	struct unix_scratch *out;
+	struct unix_event *out;
 	struct arrival arrival;
 	__u16 family = 0;
 	__u32 used;
@@ -101,7 +85,7 @@ static __always_inline int emit_unix(const struct attempt *tried, __u32 slot)
 	if (!arrival.row)
 		return 0;
 	parent = TASK_READ(task, real_parent);
-	out->event.unix = (struct unix_payload){
+	out->unix = (struct unix_payload){
 		.exe = exe_id(task),
 		.parent_start_boot_ns = start_boot_ns(parent),
 		.parent_tgid = TASK_READ(parent, tgid),
@@ -113,10 +97,10 @@ static __always_inline int emit_unix(const struct attempt *tried, __u32 slot)
 	local = (const void *)BPF_CORE_READ(sock, sk);
 	if (!tried->result && !tried->flags)
 		used += add_path(out, slot, used, BPF_CORE_READ(local, peer));
-	if (used > sizeof(out->event.tail)) /* for the verifier */
+	if (used > sizeof(out->tail)) /* for the verifier */
 		return 0;
-	event_output(&out->event.hdr, &arrival, task, EVENT_unix,
-		     sizeof(out->event.hdr) + sizeof(out->event.unix) + used);
+	event_output(&out->hdr, &arrival, task, EVENT_unix,
+		     sizeof(out->hdr) + sizeof(out->unix) + used);
 	return 0;
 }
 

@@ -21,7 +21,6 @@ struct keyfile_event {
 struct keyfile_scratch {
 	__u64 file; /* a pointer; by way of a map it is a number to the verifier */
 	struct keyfile_event event;
-	struct path_walk walk;
 };
 
 struct {
@@ -30,15 +29,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct keyfile_scratch);
 } keyfile_room SEC(".maps");
-
-/* Not static, and without a pointer: see exec.bpf.c. */
-__noinline int climb(void)
-{
-	__u32 first = 0;
-	struct keyfile_scratch *out = bpf_map_lookup_elem(&keyfile_room, &first);
-
-	return out && path_climb(&out->walk);
-}
 
 /* A name that lies in the dentry itself; there it is aligned, which the type does not tell, and a word
  * would be read byte by byte. */
@@ -97,7 +87,7 @@ static __always_inline __u32 key_sort_of(const struct dentry *dentry)
 }
 
 /* What is to be told of the file lies in the scratch. True if it was sent. Not static, hence verified
- * once and not again for each way that leads here; see exec.bpf.c for why it takes no pointer. */
+ * once and not again for each way that leads here; see climb() for why it takes no pointer. */
 __noinline int send_keyfile(void)
 {
 	const struct task_struct *task = current_task();
@@ -105,11 +95,12 @@ __noinline int send_keyfile(void)
 	const struct control *settings = control_of_agent();
 	enum verdict verdict = VERDICT_SEND;
 	struct keyfile_payload *payload;
-	__u32 first = 0, begin, size;
+	__u32 first = 0;
 	struct keyfile_scratch *out;
 	struct behaviour behaviour;
 	struct arrival arrival;
 	const struct file *file;
+	struct written path;
 
 	out = bpf_map_lookup_elem(&keyfile_room, &first);
 	if (!out || !settings)
@@ -139,16 +130,13 @@ __noinline int send_keyfile(void)
 		begin_alert(arrival.row, arrival.now);
 	payload->parent_start_boot_ns = start_boot_ns(parent);
 	payload->parent_tgid = TASK_READ(parent, tgid);
-	path_start_at(&out->walk, BPF_CORE_READ(file, f_path.mnt),
-		      BPF_CORE_READ(file, f_path.dentry));
-	if (!climb())
+	path = write_path(out->event.path, 0, BPF_CORE_READ(file, f_path.mnt),
+			  BPF_CORE_READ(file, f_path.dentry));
+	if (path.cut)
 		payload->flags |= CREDENTIAL_PATH_CUT;
-	begin = out->walk.begin & (EVENT_PATH_MAX - 1); /* for the verifier */
-	size = EVENT_PATH_MAX - begin;
-	bpf_probe_read_kernel(out->event.path, size, &out->walk.text[begin]);
-	payload->path_size = size;
+	payload->path_size = path.size;
 	event_output(&out->event.hdr, &arrival, task, EVENT_keyfile,
-		     sizeof(out->event.hdr) + sizeof(out->event.keyfile) + size);
+		     sizeof(out->event.hdr) + sizeof(out->event.keyfile) + path.size);
 	return 1;
 }
 

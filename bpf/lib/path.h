@@ -61,8 +61,8 @@ static __always_inline enum path_step path_step(struct path_walk *walk)
 	return walk->dentry == dentry ? PATH_DONE : PATH_GO_ON;
 }
 
-static __always_inline void path_start_at(struct path_walk *walk, const struct vfsmount *mnt,
-					  const struct dentry *dentry)
+static __always_inline void path_start(struct path_walk *walk, const struct vfsmount *mnt,
+				       const struct dentry *dentry)
 {
 	walk->dentry = dentry;
 	walk->mount = (const void *)mnt - bpf_core_field_offset(struct mount, mnt);
@@ -70,16 +70,23 @@ static __always_inline void path_start_at(struct path_walk *walk, const struct v
 	walk->text[EVENT_PATH_MAX - 1] = '\0';
 }
 
-static __always_inline void path_start(struct path_walk *walk, const struct path *from)
-{
-	path_start_at(walk, BPF_CORE_READ(from, mnt), BPF_CORE_READ(from, dentry));
-}
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 4); /* one for each program of an object: they may interleave */
+	__type(key, __u32);
+	__type(value, struct path_walk);
+} walks SEC(".maps");
 
-/* False if the path was cut, at the front: too long or too deep. */
-static __always_inline bool path_climb(struct path_walk *walk)
+/* False if the path was cut, at the front: too long or too deep. Not static, so that the verifier
+ * checks it by itself and once, not in every place and state that it is called from. Such a function
+ * takes no pointer before 5.12, hence the number. */
+__noinline int climb(__u32 slot)
 {
+	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
 	enum path_step step = PATH_GO_ON;
 
+	if (!walk)
+		return 0;
 	for (int i = 0; i < PATH_STEPS_MAX && step == PATH_GO_ON; i++)
 		step = path_step(walk);
 	if (walk->begin == EVENT_PATH_MAX - 1) { /* the root itself */
@@ -87,6 +94,29 @@ static __always_inline bool path_climb(struct path_walk *walk)
 		walk->text[EVENT_PATH_MAX - 2] = '/';
 	}
 	return step == PATH_DONE;
+}
+
+struct written {
+	__u32 size; /* NUL included; 0: nothing, which does not happen */
+	bool cut;
+};
+
+/* Writes the path to `to`, which has room for EVENT_PATH_MAX. */
+static __always_inline struct written write_path(char *to, __u32 slot, const struct vfsmount *mnt,
+						 const struct dentry *dentry)
+{
+	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
+	struct written path = {};
+	__u32 begin;
+
+	if (!walk)
+		return path;
+	path_start(walk, mnt, dentry);
+	path.cut = !climb(slot);
+	begin = walk->begin & (EVENT_PATH_MAX - 1); /* for the verifier */
+	path.size = EVENT_PATH_MAX - begin;
+	bpf_probe_read_kernel(to, path.size, &walk->text[begin]);
+	return path;
 }
 
 /* A mount of the kernel's own, as the layers of an overlay are: in no namespace, or in one that is
