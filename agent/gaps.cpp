@@ -61,7 +61,8 @@ std::vector<Gap> gaps_of(const v1::LedgerFact& fact, const std::vector<Ledger::L
 
 bool is_hole(GapCause cause) {
   return cause == GapCause::kProbeDetached || cause == GapCause::kMapChanged ||
-         cause == GapCause::kSelfTestMissing || cause == GapCause::kAgentAbsent;
+         cause == GapCause::kSelfTestMissing || cause == GapCause::kAgentAbsent ||
+         cause == GapCause::kRunsMissed;
 }
 
 }  // namespace idtrail

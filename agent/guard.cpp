@@ -61,6 +61,7 @@ Guard::Guard(Sensor& sensor, Parts parts, Feed feed)
             {.urgent = attached(sensor, EVENT_memfd), .bulk = attached(sensor, EVENT_connect)},
             feed),
       watch_({.damages = [&sensor] { return sensor.damages(); },
+              .missed = [&sensor] { return sensor.missed_runs_by_hook(); },
               .tracer = tracer_of_self,
               .refused = refused_calls,
               .continued = [this] { return last_sender(parts_.continued.get()); }},

@@ -47,6 +47,7 @@ void SelfWatch::look_around(std::uint64_t now) {
     damaged.insert(std::move(key));
   }
   damaged_ = std::move(damaged);
+  look_at_missed_runs(now);
 
   const std::uint32_t tracer = senses_.tracer();
   if (tracer != 0 && tracer != tracer_) {
@@ -63,6 +64,22 @@ void SelfWatch::look_around(std::uint64_t now) {
   }
   refused_ = refused.count;
   (void)senses_.continued();  // one that followed no stop says nothing of the next
+}
+
+/// What a program missed before this agent looked first is not of its time.
+void SelfWatch::look_at_missed_runs(std::uint64_t now) {
+  for (const MissedRuns& missed : senses_.missed()) {
+    Missed& known = missed_.try_emplace(missed.hook, Missed{.told = missed.count}).first->second;
+    if (missed.count == known.told) {
+      known.from = now;
+    } else if (now >= known.again) {
+      tell("runs-missed", missed.hook,
+           fmt::format("the kernel left out {} runs of it: one was under way on that CPU",
+                       missed.count - known.told),
+           known.from, now);
+      known = {.told = missed.count, .from = now, .again = now + kMissedNs};
+    }
+  }
 }
 
 void SelfWatch::tell(const char* cause, std::string_view object, std::string_view text,

@@ -2,9 +2,9 @@
 /* Hook: security_file_open, which every open that yields readable bytes passes, whatever path or
  * system call led to it: links, bind mounts, /proc/PID/root, openat2, io_uring. Not the system
  * calls: they tax every process, see user memory that changes under them, and miss io_uring. Not
- * vfs_open/do_dentry_open: before the permission checks, and O_PATH comes by. fentry first: a
- * third cheaper than lsm/, which also needs `bpf` in the list of LSMs; kprobe costs twice as
- * much.
+ * vfs_open/do_dentry_open: before the permission checks, and O_PATH comes by. Before 6.12 fentry
+ * is a third cheaper than lsm/; then lsm/ comes first, since the kernel never leaves a run of it
+ * out (agent/kernel/lsm.h). kprobe costs twice as much.
  *
  * And security_file_receive: a descriptor that another process opened and passed on (SCM_RIGHTS,
  * pidfd_getfd).

@@ -25,6 +25,7 @@ constexpr std::size_t kLogBytes = 16384;
 constexpr std::size_t kErrorBytes = 600;
 constexpr const char* kWalkedTable = "openers";
 constexpr std::string_view kWalk = "iter/";
+constexpr std::string_view kLsmWay = "lsm";
 
 constexpr ProbeSpec kProbes[] = {
 #define PROBE(name, kind, summary) {#name, kind, name##_bpf__elf_bytes},
@@ -39,12 +40,13 @@ std::string way_of(const bpf_program* program) {
 
 const char* hook_of(const bpf_program* program) { return bpf_program__section_name(program); }
 
-std::vector<std::string> ways_of(bpf_object& object) {
+std::vector<std::string> ways_of(bpf_object& object, const LsmPrograms& lsm) {
   std::vector<std::string> ways;
   bpf_program* program = nullptr;
   bpf_object__for_each_program(program, &object) {
     if (ways.empty() || ways.back() != way_of(program)) ways.push_back(way_of(program));
   }
+  if (lsm.first) std::ranges::stable_partition(ways, [](auto& way) { return way == kLsmWay; });
   return ways;
 }
 
@@ -180,11 +182,15 @@ Result<Probe> Probe::load(const ProbeSpec& spec, const Setting& setting) {
   Result<BpfObject> object = open_object(spec, setting.types.path().c_str());
   if (!object) return object.error();
   std::string refusals;
-  for (const std::string& way : ways_of(**object)) {
+  for (const std::string& way : ways_of(**object, setting.lsm)) {
     if (!refusals.empty()) refusals += " | ";
     if (std::ranges::find(setting.avoid, fmt::format("{}/{}", spec.name, way)) !=
         setting.avoid.end()) {
       refusals += fmt::format("{}: switched off by the settings", way);
+      continue;
+    }
+    if (way == kLsmWay && !setting.lsm.run) {
+      refusals += "lsm: bpf is not among the active modules in /sys/kernel/security/lsm";
       continue;
     }
     if (!*object) object = open_object(spec, setting.types.path().c_str());

@@ -13,6 +13,7 @@
 #include "agent/kernel/attachment.h"
 #include "agent/kernel/handles.h"
 #include "agent/kernel/kernel_types.h"
+#include "agent/kernel/lsm.h"
 #include "agent/kernel/shared_maps.h"
 #include "core/common/result.h"
 
@@ -32,7 +33,8 @@ Result<BpfObject> open_object(const ProbeSpec& spec, const char* types);
 /// A probe whose programs are loaded and attached; going out of scope detaches them.
 ///
 /// A program is called <what>_<way>; the programs of one way stand together, and the ways are
-/// twins: the first that the kernel takes as a whole is used, in the order of the source file.
+/// twins: the first that the kernel takes as a whole is used, in the order of the source file, but
+/// for LSM programs, see lsm.h.
 class Probe {
  public:
   /// What every probe's loading needs.
@@ -40,6 +42,7 @@ class Probe {
     const SharedMaps& maps;
     const KernelTypes& types;
     std::span<const std::string> avoid;  // ways not to try, as "probe/way"
+    LsmPrograms lsm = lsm_programs();
   };
   /// The error tells why each way was refused.
   static Result<Probe> load(const ProbeSpec& spec, const Setting& setting);

@@ -154,6 +154,14 @@ bool Sensor::walk() {
   return done;
 }
 
+std::vector<MissedRuns> Sensor::missed_runs_by_hook() const {
+  std::vector<MissedRuns> each;
+  for (const Probe& probe : state_->probes) {
+    each.push_back({.hook = probe.hook(), .count = probe.missed_runs()});
+  }
+  return each;
+}
+
 std::uint64_t Sensor::missed_runs() const {
   std::uint64_t missed = 0;
   for (const Probe& probe : state_->probes) missed += probe.missed_runs();

@@ -69,6 +69,12 @@ struct SensorDamage {
   std::string what{};
 };
 
+/// Runs that the kernel left out because the program was already at work on that CPU.
+struct MissedRuns {
+  std::string hook{};
+  std::uint64_t count = 0;  // since it was loaded
+};
+
 struct SensorOptions {
   std::uint32_t ring_bytes = 4U << 20U;  // of each ring; a power of two, at least a page
   SensorQuota quota{};
@@ -135,7 +141,8 @@ class Sensor {
   /// Makes the programs send what goes on and is told from time to time: bytes of connections that
   /// are still open. False where the kernel refused it.
   bool walk();
-  /// Program runs that the kernel skipped, since open(); always 0 before 5.12.
+  /// Of every probe; always 0 before 5.12.
+  [[nodiscard]] std::vector<MissedRuns> missed_runs_by_hook() const;
   [[nodiscard]] std::uint64_t missed_runs() const;
   /// Probes that no longer hang where they were attached, and maps that hold what we did not
   /// write. The table of verdicts is not looked through: sampling proves it.

@@ -20,22 +20,46 @@
 struct path_walk {
 	char text[EVENT_PATH_MAX + COMPONENT_MASK + 1];
 	const struct dentry *dentry;
+	const struct dentry *root; /* of the mount */
 	const struct mount *mount;
 	__u32 begin; /* of what is written of the path */
 	__u32 reserved;
 };
 
-/* False if there is no room for it. */
-static __always_inline bool prepend(struct path_walk *walk, const struct dentry *dentry)
+/* What a step asks of a dentry, in the order that it lies there. */
+struct component_link {
+	const struct dentry *parent;
+	__u32 hash;
+	__u32 length;
+	const unsigned char *name;
+};
+
+/* By one read, since a helper costs eighty instructions and this comes once for each component. */
+static __always_inline struct component_link link_of(const struct dentry *dentry)
 {
-	__u32 length = BPF_CORE_READ(dentry, d_name.len) & COMPONENT_MASK;
+	const __u32 begin = bpf_core_field_offset(struct dentry, d_parent);
+	struct component_link link = {};
+
+	if (bpf_core_field_offset(struct dentry, d_name) == begin + sizeof(link.parent)) {
+		bpf_probe_read_kernel(&link, sizeof(link), (const void *)dentry + begin);
+	} else {
+		link.parent = BPF_CORE_READ(dentry, d_parent);
+		link.length = BPF_CORE_READ(dentry, d_name.len);
+		link.name = BPF_CORE_READ(dentry, d_name.name);
+	}
+	return link;
+}
+
+/* False if there is no room for it. */
+static __always_inline bool prepend(struct path_walk *walk, const struct component_link *link)
+{
+	__u32 length = link->length & COMPONENT_MASK;
 	__u32 begin = walk->begin;
 
 	if (begin < length + 1)
 		return false;
 	begin -= length;
-	bpf_probe_read_kernel(&walk->text[begin & (EVENT_PATH_MAX - 1)], length,
-			      BPF_CORE_READ(dentry, d_name.name));
+	bpf_probe_read_kernel(&walk->text[begin & (EVENT_PATH_MAX - 1)], length, link->name);
 	begin--;
 	walk->text[begin & (EVENT_PATH_MAX - 1)] = '/';
 	walk->begin = begin;
@@ -44,19 +68,27 @@ static __always_inline bool prepend(struct path_walk *walk, const struct dentry 
 
 enum path_step { PATH_GO_ON, PATH_DONE, PATH_FULL };
 
+static __always_inline void enter_mount(struct path_walk *walk, const struct mount *mount)
+{
+	walk->mount = mount;
+	walk->root = BPF_CORE_READ(mount, mnt.mnt_root);
+}
+
 static __always_inline enum path_step path_step(struct path_walk *walk)
 {
 	const struct dentry *dentry = walk->dentry;
 	const struct mount *mount = walk->mount;
+	struct component_link link;
 
-	if (dentry == BPF_CORE_READ(mount, mnt.mnt_root)) {
-		walk->mount = BPF_CORE_READ(mount, mnt_parent);
+	if (dentry == walk->root) {
 		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		enter_mount(walk, BPF_CORE_READ(mount, mnt_parent));
 		return walk->mount == mount ? PATH_DONE : PATH_GO_ON;
 	}
-	if (!prepend(walk, dentry))
+	link = link_of(dentry);
+	if (!prepend(walk, &link))
 		return PATH_FULL;
-	walk->dentry = BPF_CORE_READ(dentry, d_parent);
+	walk->dentry = link.parent;
 	/* A memfd or a pipe is its own parent: a name without a place. */
 	return walk->dentry == dentry ? PATH_DONE : PATH_GO_ON;
 }
@@ -65,7 +97,7 @@ static __always_inline void path_start(struct path_walk *walk, const struct vfsm
 				       const struct dentry *dentry)
 {
 	walk->dentry = dentry;
-	walk->mount = (const void *)mnt - bpf_core_field_offset(struct mount, mnt);
+	enter_mount(walk, (const void *)mnt - bpf_core_field_offset(struct mount, mnt));
 	walk->begin = EVENT_PATH_MAX - 1;
 	walk->text[EVENT_PATH_MAX - 1] = '\0';
 }

@@ -34,6 +34,7 @@ constexpr Meaning kMeanings[] = {
     {GapCause::kCallRefused, Severity::kCritical, Confidence::kMedium,
      "The agent did what it never does"},
     {GapCause::kAgentAbsent, Severity::kMedium, Confidence::kHigh, "No agent ran"},
+    {GapCause::kRunsMissed, Severity::kMedium, Confidence::kHigh, "A probe was not run each time"},
 };
 
 double seconds_of(const Gap& gap) {

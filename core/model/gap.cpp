@@ -11,7 +11,7 @@ namespace {
 constexpr const char* kNames[] = {"unnamed",        "ring-full",    "quota-spent",
                                   "probe-detached", "map-changed",  "agent-stopped",
                                   "agent-delayed",  "agent-traced", "self-test-missing",
-                                  "call-refused",   "agent-absent"};
+                                  "call-refused",   "agent-absent", "runs-missed"};
 
 }  // namespace
 

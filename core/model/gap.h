@@ -21,6 +21,7 @@ enum class GapCause : std::uint8_t {
   kSelfTestMissing,  // an act that was done on purpose did not come back as a record
   kCallRefused,      // the agent made a system call that it never makes
   kAgentAbsent,      // no agent ran, and not all that happened was kept for the next
+  kRunsMissed,       // the kernel left out runs of a program of ours
 };
 
 /// "ring-full", "quota-spent", …

@@ -54,7 +54,8 @@ INSTANTIATE_TEST_SUITE_P(Causes, MonitoringGapCause,
                                            Row{"delayed", GapCause::kAgentDelayed, 0, "low"},
                                            Row{"traced", GapCause::kAgentTraced, 0, "critical"},
                                            Row{"self_test", GapCause::kSelfTestMissing, 0, "high"},
-                                           Row{"call", GapCause::kCallRefused, 0, "critical"}),
+                                           Row{"call", GapCause::kCallRefused, 0, "critical"},
+                                           Row{"missed", GapCause::kRunsMissed, 0, "medium"}),
                          [](const auto& row) { return std::string(row.param.name); });
 
 class MonitoringGap : public ::testing::Test {

@@ -97,7 +97,7 @@ TEST(Gaps, NoLossIsNoGap) {
 }
 
 TEST(Gaps, ABlindSensorLeavesAHoleInEveryBaseline) {
-  for (const char* cause : {"probe-detached", "map-changed", "self-test-missing"}) {
+  for (const char* cause : {"probe-detached", "map-changed", "self-test-missing", "runs-missed"}) {
     Watching one;
     EXPECT_TRUE(one.complete());
     EXPECT_EQ(one.gap(cause).size(), 1U) << cause;

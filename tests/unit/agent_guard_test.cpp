@@ -262,11 +262,13 @@ TEST(SelfTest, TellsAtOnceThatTheHelperIsGone) {
 struct Watched {
   std::vector<v1::GapFact> gaps;
   std::vector<SensorDamage> damages;
+  std::vector<MissedRuns> missed;
   std::uint32_t tracer = 0;
   RefusedCalls refused{};
   std::optional<SignalSender> continued;
   std::uint64_t now = 100 * kSecond;
   SelfWatch watch{{.damages = [this] { return damages; },
+                   .missed = [this] { return missed; },
                    .tracer = [this] { return tracer; },
                    .refused = [this] { return refused; },
                    .continued = [this] { return std::exchange(continued, std::nullopt); }},
@@ -339,6 +341,27 @@ TEST(SelfWatch, TellsEachDamageOnceWhileItLasts) {
   one.damages = {{.probe = false, .name = "control", .what = "changed"}};
   one.pass(20 * kSecond);
   EXPECT_EQ(one.gaps.size(), 3U);
+}
+
+TEST(SelfWatch, TellsOfRunsThatWereLeftOutSinceItLooks) {
+  Watched one;
+  one.missed = {{.hook = "fentry/x", .count = 7}, {.hook = "fentry/y", .count = 0}};
+  one.pass(20 * kSecond);
+  EXPECT_TRUE(one.gaps.empty()) << "what was missed before is not of its time";
+  one.missed[0].count = 10;
+  one.pass(30 * kSecond);
+  ASSERT_EQ(one.gaps.size(), 1U);
+  EXPECT_EQ(one.gaps[0].cause(), "runs-missed");
+  EXPECT_EQ(one.gaps[0].object(), "fentry/x");
+  EXPECT_NE(one.gaps[0].text().find("left out 3 runs"), std::string::npos);
+  EXPECT_EQ(one.gaps[0].until_boot_ns() - one.gaps[0].from_boot_ns(), SelfWatch::kEveryNs);
+  const std::uint64_t last_look = one.gaps[0].until_boot_ns() + 2 * SelfWatch::kEveryNs;
+  one.missed[0].count = 11;
+  one.pass(SelfWatch::kMissedNs - 30 * kSecond);
+  EXPECT_EQ(one.gaps.size(), 1U) << "not again so soon";
+  one.pass(40 * kSecond);
+  ASSERT_EQ(one.gaps.size(), 2U) << "and not forgotten";
+  EXPECT_EQ(one.gaps[1].from_boot_ns(), last_look) << "until then nothing more was missed";
 }
 
 TEST(SelfWatch, TellsOfATracerAndOfRefusedCalls) {
