@@ -14,11 +14,13 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kWakeMs = 100;  // fork and exit records make nothing readable
+constexpr int kGatherMs = 100;  // bulk records: the first wakes us, then more may come
+constexpr int kBusyMs = 250;
+constexpr int kIdleMs = 1000;
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
 constexpr std::uint64_t kTickNs = kSecondNs / 4;       // while something may wait
 constexpr std::uint64_t kIdleTickNs = 10 * kSecondNs;  // so that event time goes on at all
-constexpr std::uint64_t kWalkNs = 10 * kSecondNs;      // between looks at open connections
+constexpr std::uint64_t kWalkNs = 10 * kSecondNs;      // between looks at what goes on unsent
 
 }  // namespace
 
@@ -51,20 +53,31 @@ void LiveAgent::on_record(std::span<const std::byte> record) {
   std::memcpy(record_.data(), record.data(), size);
   std::span<std::byte> own(record_.data(), size);
   own = own.first(take_network_name(own));
-  guard_.on_record(own);
+  if (!guard_.on_record(own)) ++records_of_others_;
   masked_bytes_ += redact_record(own, redactor_);
   if (recorder_ != nullptr) recorder_->record(own);
   pipeline_->on_record(own);
   ++records_;
 }
 
+/// Until there is something to do; true where that is to stop.
+bool LiveAgent::wait(int stop_fd) {
+  const bool busy = last_round_ < busy_until_;
+  std::array<pollfd, 4> waits{{{stop_fd, POLLIN, 0},
+                               {sensor_.urgent_fd(), POLLIN, 0},
+                               {bell_.fd(), POLLIN, 0},
+                               {sensor_.bulk_fd(), POLLIN, 0}}};
+  poll(waits.data(), waits.size(), busy ? kBusyMs : kIdleMs);
+  const bool bulk_alone = (waits[3].revents & POLLIN) != 0 &&
+                          (waits[0].revents | waits[1].revents | waits[2].revents) == 0;
+  if (bulk_alone) poll(waits.data(), waits.size() - 1, kGatherMs);
+  return (waits[0].revents & POLLIN) != 0;
+}
+
 void LiveAgent::run(int stop_fd) {
   bool stopping = false;
   while (!stopping) {
-    std::array<pollfd, 3> waits{
-        {{sensor_.epoll_fd(), POLLIN, 0}, {bell_.fd(), POLLIN, 0}, {stop_fd, POLLIN, 0}}};
-    poll(waits.data(), waits.size(), kWakeMs);
-    stopping = (waits[2].revents & POLLIN) != 0;
+    stopping = wait(stop_fd);
     drain();
     while (const auto job = jobs_.try_pop()) (*job)();
   }
@@ -76,9 +89,10 @@ void LiveAgent::drain() {
   bell_.clear();
   const std::uint64_t now =
       boot_now_ns();  // before the ring is read: no tick runs ahead of a record
-  const std::uint64_t before = records_;
+  const std::uint64_t before = records_of_others_;
+  last_round_ = now;
   sensor_.poll(milliseconds(0), [this](auto record) { on_record(record); });
-  bool busy = records_ != before;
+  bool busy = records_of_others_ != before;
   while (const auto fact = facts_.try_pop()) {
     feed(*fact);
     busy = true;
@@ -101,8 +115,9 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
   if (now - last_second_ < kSecondNs) return;
   last_second_ = now;
   sensor_.beat();
-  if (books_.due(now)) read_books();
+  if (books_.due(now, records_of_others_)) read_books();
   if (now - last_walk_ >= kWalkNs) {
+    known_.harvest(now);
     if (!sensor_.walk()) ++walks_failed_;
     last_walk_ = now;
   }

@@ -10,7 +10,8 @@
 namespace idtrail {
 namespace {
 
-constexpr std::uint64_t kPauseNs = 10'000'000'000;  // where nothing is lost
+constexpr std::uint64_t kPauseNs = 10'000'000'000;       // where nothing is lost
+constexpr std::uint64_t kQuietPauseNs = 60'000'000'000;  // and nothing comes
 
 v1::Fact fact_of(const CgroupBooks& books, bool last, std::uint64_t since, std::uint64_t now) {
   v1::Fact fact;
@@ -37,12 +38,14 @@ void Books::open(std::uint64_t cgroup_id) {
   if (const auto opened = sensor_.open_books(cgroup_id); !opened) ++refused_;
 }
 
-bool Books::due(std::uint64_t now) {
+bool Books::due(std::uint64_t now, std::uint64_t records) {
   auto losses = sensor_.losses();
   const bool lost = losses != losses_;
   since_ = std::exchange(looked_, now);
-  if (!lost && now - last_read_ < kPauseNs) return false;
+  const std::uint64_t pause = records == records_read_ ? kQuietPauseNs : kPauseNs;
+  if (!lost && now - last_read_ < pause) return false;
   last_read_ = now;
+  records_read_ = records;
   losses_ = std::move(losses);
   if (lost) feed_losses();
   return true;

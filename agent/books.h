@@ -22,8 +22,9 @@ class Books {
   /// For a cgroup that stood before the probes.
   void open(std::uint64_t cgroup_id);
   /// Whether it is time to read() them; asked about once a second. Feeds what was lost in all.
-  /// `now` is CLOCK_BOOTTIME in nanoseconds.
-  bool due(std::uint64_t now);
+  /// `now` is CLOCK_BOOTTIME in nanoseconds; `records` is how many came so far: while none do, the
+  /// books change little, and to look through the whole table is dear.
+  bool due(std::uint64_t now, std::uint64_t records);
   /// All that changed since the last time.
   void read();
   /// Cgroups for which there was no room: their events are on the books of nobody.
@@ -42,6 +43,7 @@ class Books {
   };
   FlatMap<Fed> fed_;  // by cgroup
   std::uint64_t last_read_ = 0;
+  std::uint64_t records_read_ = 0;
   std::uint64_t since_ = 0;  // what was lost now was not lost before that
   std::uint64_t looked_ = 0;
   std::uint64_t refused_ = 0;

@@ -32,7 +32,7 @@ class Guard {
   Guard(Sensor& sensor, Parts parts, Feed feed);
 
   [[nodiscard]] std::uint32_t helper_tgid() const { return parts_.helper.tgid(); }
-  void on_record(std::span<const std::byte> record) { test_.on_record(record); }
+  bool on_record(std::span<const std::byte> record) { return test_.on_record(record); }
   /// Once a round, when the rings have been read; CLOCK_BOOTTIME in nanoseconds.
   void look(std::uint64_t now);
   [[nodiscard]] std::uint64_t tests_passed() const { return test_.passed(); }

@@ -63,6 +63,7 @@ class LiveAgent final : public Agent {
   void feed(const v1::Fact& fact);
   void on_record(std::span<const std::byte> record);
   void on_stack(const Stack& stack);
+  bool wait(int stop_fd);
   void drain();
   void tick(std::uint64_t now, bool busy);
   void read_books();
@@ -95,8 +96,10 @@ class LiveAgent final : public Agent {
   Books books_{sensor_, [this](const v1::Fact& fact) { feed(fact); }};
   KnownBehaviours known_{sensor_.known(), [this](const v1::Fact& fact) { feed(fact); }};
   std::uint64_t records_ = 0;
+  std::uint64_t records_of_others_ = 0;  // not of our self-test
   std::uint64_t masked_bytes_ = 0;
   std::uint64_t busy_until_ = 0;
+  std::uint64_t last_round_ = 0;
   std::uint64_t last_tick_ = 0;
   std::uint64_t last_second_ = 0;
   std::uint64_t last_walk_ = 0;

@@ -63,13 +63,15 @@ bool SelfTestHelper::has_acted() {
 SelfTest::SelfTest(std::uint32_t tgid, Acts acts, Expected expected, Feed feed)
     : tgid_(tgid), acts_(std::move(acts)), expected_(expected), feed_(std::move(feed)) {}
 
-void SelfTest::on_record(std::span<const std::byte> record) {
+bool SelfTest::on_record(std::span<const std::byte> record) {
   event_header header;
-  if (asked_at_ == 0 || record.size() < sizeof(header)) return;
+  if (record.size() < sizeof(header)) return false;
   std::memcpy(&header, record.data(), sizeof(header));
-  if (header.tgid != tgid_ || header.boot_ns < asked_at_) return;
+  if (header.tgid != tgid_) return false;
+  if (asked_at_ == 0 || header.boot_ns < asked_at_) return true;
   urgent_back_ = urgent_back_ || header.kind == EVENT_memfd;
   bulk_back_ = bulk_back_ || header.kind == EVENT_connect;
+  return true;
 }
 
 void SelfTest::look(std::uint64_t now) {

@@ -53,8 +53,8 @@ class SelfTest {
   using Feed = std::function<void(const v1::Fact&)>;
   SelfTest(std::uint32_t tgid, Acts acts, Expected expected, Feed feed);
 
-  /// Every record goes by here, before anything else sees it.
-  void on_record(std::span<const std::byte> record);
+  /// Every record goes by here, before anything else sees it. True if it is of the helper.
+  bool on_record(std::span<const std::byte> record);
   /// At least once a second, when the rings have been read.
   void look(std::uint64_t now);
 

@@ -68,6 +68,8 @@ void SelfWatch::look_around(std::uint64_t now) {
 
 /// What a program missed before this agent looked first is not of its time.
 void SelfWatch::look_at_missed_runs(std::uint64_t now) {
+  if (asked_missed_ != 0 && now - asked_missed_ < kAskMissedNs) return;
+  asked_missed_ = now;
   for (const MissedRuns& missed : senses_.missed()) {
     Missed& known = missed_.try_emplace(missed.hook, Missed{.told = missed.count}).first->second;
     if (missed.count == known.told) {

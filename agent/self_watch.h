@@ -29,12 +29,13 @@ struct SignalSender {
 class SelfWatch {
  public:
   static constexpr std::uint64_t kEveryNs = 10'000'000'000;
-  /// The agent comes round several times a second. A busy node may keep it from that for a while;
+  /// The agent comes round once a second at least. A busy node may keep it from that for a while;
   /// this long is worth a word. A stop by signal is worth one much earlier.
   static constexpr std::uint64_t kDelayNs = 60'000'000'000;
-  static constexpr std::uint64_t kStopNs = 1'000'000'000;
+  static constexpr std::uint64_t kStopNs = 1'500'000'000;
   /// A preemptible kernel leaves out runs now and then for ever: told at once, then not so soon.
   static constexpr std::uint64_t kMissedNs = 600'000'000'000;
+  static constexpr std::uint64_t kAskMissedNs = 60'000'000'000;  // a call for each program
 
   /// What it looks at.
   struct Senses {
@@ -67,6 +68,7 @@ class SelfWatch {
   std::uint64_t last_round_ = 0;
   std::uint64_t last_look_ = 0;
   std::set<std::string> damaged_;  // what has been told and still stands; bounded by the sensor
+  std::uint64_t asked_missed_ = 0;
   std::map<std::string, Missed> missed_;  // by hook
   std::uint32_t tracer_ = 0;
   std::uint64_t refused_ = 0;

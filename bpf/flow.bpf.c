@@ -45,6 +45,15 @@ static __always_inline bool is_tcp(const struct sock *sk, bool typed)
 	return is_inet(sk, typed) && READ(typed, sk, sk_protocol) == IPPROTO_TCP;
 }
 
+static __always_inline void count_flow(bool begins)
+{
+	__u32 first = 0;
+	struct flow_counts *counts = bpf_map_lookup_elem(&flow_counts, &first);
+
+	if (counts)
+		__sync_fetch_and_add(begins ? &counts->begun : &counts->ended, 1);
+}
+
 static __always_inline int remember(const struct sock *sk, bool typed, __u32 flags)
 {
 	const struct task_struct *task = current_task();
@@ -70,7 +79,10 @@ static __always_inline int remember(const struct sock *sk, bool typed, __u32 fla
 		.tgid = ids >> 32,
 		.tid = (__u32)ids,
 	};
-	bpf_map_update_elem(&openers, &key, &opener, BPF_ANY);
+	if (!bpf_map_update_elem(&openers, &key, &opener, BPF_NOEXIST))
+		count_flow(true);
+	else
+		bpf_map_update_elem(&openers, &key, &opener, BPF_ANY);
 	return 0;
 }
 
@@ -125,7 +137,8 @@ static __always_inline int on_end(const struct sock *sk, int before)
 	/* One that was never established: its connect has told the result. */
 	if (before != TCP_SYN_SENT)
 		emit_flow(opener, sk, true, 0);
-	bpf_map_delete_elem(&openers, &key);
+	if (!bpf_map_delete_elem(&openers, &key))
+		count_flow(false);
 	return 0;
 }
 

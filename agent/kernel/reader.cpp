@@ -65,7 +65,7 @@ std::size_t Reader::drain(const RecordFn& on_record) {
 }
 
 void Reader::wait(std::chrono::milliseconds timeout) const {
-  pollfd readable{.fd = epoll_fd(), .events = POLLIN, .revents = 0};
+  pollfd readable{.fd = urgent_fd(), .events = POLLIN, .revents = 0};
   ::poll(&readable, 1, static_cast<int>(timeout.count()));
 }
 

@@ -30,7 +30,8 @@ class Reader {
   /// Waits until an urgent record is there, at most `timeout`.
   void wait(std::chrono::milliseconds timeout) const;
   /// Readable when an urgent record waits.
-  [[nodiscard]] int epoll_fd() const { return urgent_.fd(); }
+  [[nodiscard]] int urgent_fd() const { return urgent_.fd(); }
+  [[nodiscard]] int bulk_fd() const { return bulk_.fd(); }
   /// Records that a reader before us died with: at most one of each ring, handed over again.
   [[nodiscard]] std::uint64_t handed_again() const { return handed_again_; }
 

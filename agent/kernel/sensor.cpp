@@ -96,13 +96,15 @@ std::size_t Sensor::poll(std::chrono::milliseconds timeout, const RecordFn& on_r
   std::size_t count = state_->drain(on_record);
   if (count == 0 && timeout.count() > 0) {
     state_->reader->wait(timeout);
-    // Bulk records wake nobody, so the time may be up with some of them waiting.
+    // Bulk records do not end the wait, so the time may be up with some of them there.
     count = state_->reader->drain(on_record);
   }
   return count;
 }
 
-int Sensor::epoll_fd() const { return state_->reader->epoll_fd(); }
+int Sensor::urgent_fd() const { return state_->reader->urgent_fd(); }
+
+int Sensor::bulk_fd() const { return state_->reader->bulk_fd(); }
 
 Sensor::Waiting Sensor::waiting() const {
   return {.urgent = bytes_in(state_->positions[RING_URGENT]),
@@ -149,6 +151,10 @@ void Sensor::close_books(std::uint64_t cgroup_id) {
 KnownTable& Sensor::known() { return state_->known; }
 
 bool Sensor::walk() {
+  // Ended first: what begins and ends in between is not taken for nothing.
+  const auto& flows = *state_->flow_counts.as<const struct flow_counts>();
+  const __u64 ended = __atomic_load_n(&flows.ended, __ATOMIC_ACQUIRE);
+  if (__atomic_load_n(&flows.begun, __ATOMIC_ACQUIRE) == ended) return true;
   bool done = true;
   for (const Probe& probe : state_->probes) done = probe.walk() && done;
   return done;
@@ -168,7 +174,7 @@ std::uint64_t Sensor::missed_runs() const {
   return missed;
 }
 
-std::vector<SensorDamage> Sensor::damages() const {
+std::vector<SensorDamage> Sensor::damages() {
   std::vector<SensorDamage> damages;
   for (const Probe& probe : state_->probes) {
     if (probe.stands()) continue;

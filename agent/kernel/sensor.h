@@ -117,8 +117,9 @@ class Sensor {
   /// `timeout`. Records are views, valid during the call only, in the order of time. Returns how
   /// many.
   std::size_t poll(std::chrono::milliseconds timeout, const RecordFn& on_record);
-  /// Readable when an urgent record waits; bulk records make nothing readable.
-  [[nodiscard]] int epoll_fd() const;
+  /// For poll(2): readable while a record of that ring waits, one that is being written included.
+  [[nodiscard]] int urgent_fd() const;
+  [[nodiscard]] int bulk_fd() const;
 
   /// Bytes that wait in each ring.
   struct Waiting {
@@ -145,8 +146,9 @@ class Sensor {
   [[nodiscard]] std::vector<MissedRuns> missed_runs_by_hook() const;
   [[nodiscard]] std::uint64_t missed_runs() const;
   /// Probes that no longer hang where they were attached, and maps that hold what we did not
-  /// write. The table of verdicts is not looked through: sampling proves it.
-  [[nodiscard]] std::vector<SensorDamage> damages() const;
+  /// write. The table of verdicts is not looked through: sampling proves it. A verdict on a device
+  /// that has none of ours is seen after eight calls at most.
+  [[nodiscard]] std::vector<SensorDamage> damages();
 
   /// What this tmpfs is, valid for that superblock only: `generation` is that of the mount or
   /// credential record, or volume_generation() read before the mount was looked at.

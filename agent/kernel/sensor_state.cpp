@@ -22,7 +22,9 @@ namespace idtrail {
 namespace {
 
 constexpr std::uint32_t kOnlyKey = 0;
-constexpr std::uint64_t kOfTheRest = 0;  // key of the row of cgroups that have none
+constexpr std::uint64_t kOfTheRest = 0;                 // key of the row of cgroups that have none
+constexpr std::uint32_t kRowsAtOnce = DEVICES_MAX / 8;  // of a table that is nearly all empty
+static_assert(DEVICES_MAX % kRowsAtOnce == 0);
 
 std::uint32_t mount_namespace_of_first_process() {
   struct stat status {};
@@ -115,10 +117,11 @@ Result<void> Sensor::State::share(const SensorOptions& options) {
   const auto secret = new_secret();
   if (!secret) return secret.error();
   losses = Mapped(maps.fd("losses"), sizeof(struct losses) * EVENT_KINDS, false);
+  flow_counts = Mapped(maps.fd("flow_counts"), sizeof(struct flow_counts), false);
   owner = Mapped(maps.fd("owner"), sizeof(struct owner), true);
   Mapped table(maps.fd("known"), sizeof(known_bucket) * KNOWN_BUCKETS, true);
   devices = Mapped(maps.fd("devices"), sizeof(struct device_row) * DEVICES_MAX, true);
-  if (!losses || !owner || !devices || !table) {
+  if (!losses || !flow_counts || !owner || !devices || !table) {
     return bpf_refused(errno, "share memory with the programs");
   }
   if (generation.taken_over()) forget_verdicts(table.as<known_bucket>());
@@ -267,17 +270,31 @@ void Sensor::State::look_at_settings(std::vector<SensorDamage>& damages) const {
   damages.push_back({.name = "control", .what = "the settings are not those that we wrote"});
 }
 
-void Sensor::State::look_at_volumes(std::vector<SensorDamage>& damages) const {
-  const auto* rows = devices.as<device_row>();
-  for (std::uint32_t device = 0; device < DEVICES_MAX; ++device) {
-    const __u64 now = __atomic_load_n(&rows[device].verdict, __ATOMIC_RELAXED);
-    if (now == 0) continue;
-    const auto ours = verdicts.find(device);
-    if (ours != verdicts.end() && now == ours->second) continue;
+__u64 Sensor::State::verdict_on(std::uint32_t device) const {
+  return __atomic_load_n(&devices.as<device_row>()[device].verdict, __ATOMIC_RELAXED);
+}
+
+void Sensor::State::look_for_forged() {
+  const std::uint32_t end = next_look + kRowsAtOnce;
+  forged.erase(forged.lower_bound(next_look), forged.lower_bound(end));
+  for (std::uint32_t device = next_look; device < end; ++device) {
+    if (verdict_on(device) != 0 && !verdicts.contains(device)) forged.insert(device);
+  }
+  next_look = end % DEVICES_MAX;
+}
+
+void Sensor::State::look_at_volumes(std::vector<SensorDamage>& damages) {
+  look_for_forged();
+  const auto add = [&](std::uint32_t device) {
     damages.push_back({.name = "devices",
                        .what = fmt::format("the verdict on device {}:{} is not ours", device >> 20U,
                                            device & 0xfffffU)});
+  };
+  for (const auto& [device, ours] : verdicts) {
+    const __u64 now = verdict_on(device);
+    if (now != 0 && now != ours) add(device);
   }
+  for (const std::uint32_t device : forged) add(device);
 }
 
 }  // namespace idtrail

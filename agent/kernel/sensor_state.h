@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -25,11 +26,14 @@ struct Sensor::State {
   SharedMaps maps;
   CgroupHierarchy hierarchy;
   std::vector<ProbeStatus> statuses;
+  Mapped flow_counts;
   Mapped losses;
   Mapped owner;
   Mapped devices;
   struct control settings {};                         // as we wrote it
   std::unordered_map<std::uint32_t, __u64> verdicts;  // likewise, by device
+  std::set<std::uint32_t> forged;  // devices that have a verdict which nobody of us gave
+  std::uint32_t next_look = 0;     // for those
   KnownTable known;
   std::array<Mapped, RINGS> positions;  // of consumer and producer, a page each
   std::optional<Reader> reader;
@@ -60,8 +64,11 @@ struct Sensor::State {
   std::size_t drain(const RecordFn& on_record);
 
   void look_at_settings(std::vector<SensorDamage>& damages) const;
-  /// The mount probe takes verdicts away; nobody but us may add or turn one.
-  void look_at_volumes(std::vector<SensorDamage>& damages) const;
+  /// The mount probe takes verdicts away; nobody but us may add or turn one. Ours are looked at
+  /// each time, all other rows in turns.
+  void look_at_volumes(std::vector<SensorDamage>& damages);
+  void look_for_forged();
+  [[nodiscard]] __u64 verdict_on(std::uint32_t device) const;
 
  private:
   Result<void> write_control(const SensorOptions& options, const KnownTable::Secret& secret);

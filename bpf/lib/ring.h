@@ -145,11 +145,12 @@ static __always_inline void *event_reserve(const struct task_struct *task, __u32
 	return event_take_room(&arrival, task, kind, size);
 }
 
-/* Without FORCE an urgent record behind an unread one would wake nobody: the kernel's adaptive rule
- * wakes only for the record that the reader is waiting at. */
+/* By the kernel's adaptive rule a record wakes the reader if that has read all before it: the first one
+ * of a batch, after which user space lets more gather. An urgent record behind an unread one would
+ * wake nobody, so those always do. */
 static __always_inline __u64 wakeup_of(__u32 kind)
 {
-	return is_urgent(kind) ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+	return is_urgent(kind) ? BPF_RB_FORCE_WAKEUP : 0;
 }
 
 static __always_inline void event_submit(void *event, __u32 kind)

@@ -76,6 +76,15 @@ struct losses {
 };
 IDTRAIL_ASSERT_SIZE(struct losses, 16);
 
+/* Map `flow_counts`: connections that were remembered, and those of them that were let go. Where
+ * the two are equal none is open, and the table of them, which is dear to look through, is empty.
+ * One that was pushed out of the full table is never let go. */
+struct flow_counts {
+	__u64 begun;
+	__u64 ended;
+};
+IDTRAIL_ASSERT_SIZE(struct flow_counts, 16);
+
 enum volume_kind {
 	VOLUME_OTHER = 1, /* a tmpfs that user space looked at and that holds no credential: skipped */
 	VOLUME_CREDENTIAL = 2, /* projected, secret or CSI volume: every read is reported */

@@ -110,6 +110,21 @@ TEST_F(DamageTest, AVerdictThatAnotherWroteIsTold) {
   EXPECT_TRUE(sensor->damages().empty());
 }
 
+TEST_F(DamageTest, AVerdictThatAnotherGaveIsToldUntilItIsGone) {
+  const int fd = map("devices");
+  ASSERT_GE(fd, 0);
+  device_row row{};
+  row.verdict = std::bit_cast<__u64>(volume_verdict{VOLUME_OTHER, 3});
+  ASSERT_EQ(bpf_map_update_elem(fd, &kDevice, &row, BPF_ANY), 0);
+  for (int i = 0; i < 8; ++i) (void)sensor->damages();
+  ASSERT_EQ(sensor->damages().size(), 1U);
+  EXPECT_EQ(sensor->damages()[0].name, "devices");
+  row = {};
+  ASSERT_EQ(bpf_map_update_elem(fd, &kDevice, &row, BPF_ANY), 0);
+  for (int i = 0; i < 8; ++i) (void)sensor->damages();
+  EXPECT_TRUE(sensor->damages().empty());
+}
+
 /// Forks are made by others: our own are not reported.
 TEST_F(DamageTest, SaysHowMuchWaitsInTheRings) {
   sensor->poll(std::chrono::milliseconds(0), [](auto) {});

@@ -2,8 +2,10 @@
 #include "agent/kernel/sensor.h"
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <set>
+#include <thread>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -97,13 +99,19 @@ TEST(SensorTest, NumbersWithoutGapsWhereNothingIsLost) {
   EXPECT_EQ(shared_sensor().missed_runs(), missed_before);
 }
 
-TEST(SensorTest, WakesForUrgentRecordsOnly) {
+TEST(SensorTest, EachRingWakesForItsOwn) {
   drain(shared_sensor());
-  pollfd readable{.fd = shared_sensor().epoll_fd(), .events = POLLIN, .revents = 0};
+  pollfd urgent{.fd = shared_sensor().urgent_fd(), .events = POLLIN, .revents = 0};
+  pollfd bulk{.fd = shared_sensor().bulk_fd(), .events = POLLIN, .revents = 0};
+  std::atomic<bool> woken = false;
+  std::jthread waiting([&] { woken = ::poll(&bulk, 1, 60'000) == 1; });
+  usleep(50'000);  // it waits by now
   in_child([] { return 0; });
-  EXPECT_EQ(::poll(&readable, 1, 50), 0) << "an exit wakes nobody";
+  waiting.join();
+  EXPECT_TRUE(woken) << "the first of a batch wakes";
+  EXPECT_EQ(::poll(&urgent, 1, 50), 0) << "an exit is not urgent";
   run(exec_target(), {"x"});
-  EXPECT_EQ(::poll(&readable, 1, 5000), 1) << "an exec behind an unread exit wakes";
+  EXPECT_EQ(::poll(&urgent, 1, 5000), 1) << "an exec behind an unread exit wakes";
   drain(shared_sensor());
 }
 
