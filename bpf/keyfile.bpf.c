@@ -18,16 +18,17 @@ static __always_inline __u32 tgid_of(const struct inode *inode)
 static __always_inline int on_environ(void *ctx, const struct file *file, int result,
 				      __u32 flags)
 {
-	struct keyfile_payload what = {
+	struct key_read read = {
+		.file = file,
 		.flags = flags,
+		.sort = KEY_ENVIRON,
 		.result = result,
 		.target_tgid = tgid_of(BPF_CORE_READ(file, f_inode)),
-		.sort = KEY_ENVIRON,
 	};
 
-	if (what.target_tgid == bpf_get_current_pid_tgid() >> 32 || from_agent())
+	if (read.target_tgid == bpf_get_current_pid_tgid() >> 32 || from_agent())
 		return 0;
-	return emit_keyfile(ctx, file, &what);
+	return emit_keyfile(ctx, &read);
 }
 
 SEC("?fexit/environ_open")

@@ -13,14 +13,22 @@ static __always_inline int on_name(__u32 op, const struct path *dir, const struc
 				   const struct dentry *from)
 {
 	struct act act = { .mnt = BPF_CORE_READ(dir, mnt), .dentry = dentry, .op = op };
-	__u32 place = place_of(dentry);
+	__u32 place = place_of(dentry), slot;
 
 	if (!place && from) {
 		act.dentry = from;
 		act.flags = WRITE_FROM;
 		place = op == WRITE_LINK ? place_of_name(from) : place_of(from);
 	}
-	return place ? emit_write(&act, place) : 0;
+	if (!place)
+		return 0;
+	slot = enter_walk();
+	if (slot < WALKS)
+		emit_write(&act, place, slot);
+	else
+		event_drop(EVENT_write);
+	leave_walk(slot);
+	return 0;
 }
 
 SEC("?fentry/security_path_rename")

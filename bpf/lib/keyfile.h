@@ -25,7 +25,7 @@ struct keyfile_scratch {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, WALKS);
 	__type(key, __u32);
 	__type(value, struct keyfile_scratch);
 } keyfile_room SEC(".maps");
@@ -86,23 +86,22 @@ static __always_inline __u32 key_sort_of(const struct dentry *dentry)
 	return may_name_key(name.tail) ? key_sort(&name) : 0;
 }
 
-/* What is to be told of the file lies in the scratch. True if it was sent. Not static, hence verified
- * once and not again for each way that leads here; see climb() for why it takes no pointer. */
-__noinline int send_keyfile(void)
+/* What is to be told of the file lies in the room that was entered. True if it was sent. Not static:
+ * see climb(). */
+__noinline int send_keyfile(__u32 slot)
 {
 	const struct task_struct *task = current_task();
 	const struct task_struct *parent = TASK_READ(task, real_parent);
 	const struct control *settings = control_of_agent();
 	enum verdict verdict = VERDICT_SEND;
 	struct keyfile_payload *payload;
-	__u32 first = 0;
 	struct keyfile_scratch *out;
 	struct behaviour behaviour;
 	struct arrival arrival;
 	const struct file *file;
 	struct written path;
 
-	out = bpf_map_lookup_elem(&keyfile_room, &first);
+	out = bpf_map_lookup_elem(&keyfile_room, &slot);
 	if (!out || !settings)
 		return 0;
 	file = (const void *)out->file;
@@ -130,7 +129,7 @@ __noinline int send_keyfile(void)
 		begin_alert(arrival.row, arrival.now);
 	payload->parent_start_boot_ns = start_boot_ns(parent);
 	payload->parent_tgid = TASK_READ(parent, tgid);
-	path = write_path(out->event.path, 0, BPF_CORE_READ(file, f_path.mnt),
+	path = write_path(out->event.path, slot, BPF_CORE_READ(file, f_path.mnt),
 			  BPF_CORE_READ(file, f_path.dentry));
 	if (path.cut)
 		payload->flags |= CREDENTIAL_PATH_CUT;
@@ -140,25 +139,39 @@ __noinline int send_keyfile(void)
 	return 1;
 }
 
-static __always_inline int emit_keyfile(void *ctx, const struct file *file,
-					const struct keyfile_payload *what)
-{
-	struct keyfile_scratch *out;
-	struct arrival arrival;
-	__u32 first = 0;
+/* What the caller knows; by itself, since a payload on the stack is too much for it. */
+struct key_read {
+	const struct file *file;
+	__u32 flags;
+	__u32 sort; /* enum key_sort */
+	__s32 result;
+	__u32 target_tgid;
+};
 
-	out = bpf_map_lookup_elem(&keyfile_room, &first);
-	if (!out)
+static __always_inline int emit_keyfile(void *ctx, const struct key_read *read)
+{
+	__u32 slot = enter_walk();
+	struct keyfile_scratch *out = bpf_map_lookup_elem(&keyfile_room, &slot);
+
+	if (!out) {
+		event_drop(EVENT_keyfile);
 		return 0;
-	out->file = (__u64)file;
-	out->event.keyfile = *what;
-	if (!send_keyfile())
-		return 0;
-	arrival = (struct arrival){
-		.now = out->event.hdr.boot_ns,
-		.cgroup_id = out->event.hdr.cgroup_id,
-	};
-	event_add_stack(ctx, &arrival, current_task());
+	}
+	out->file = (__u64)read->file;
+	__builtin_memset(&out->event.keyfile, 0, sizeof(out->event.keyfile));
+	out->event.keyfile.flags = read->flags;
+	out->event.keyfile.sort = read->sort;
+	out->event.keyfile.result = read->result;
+	out->event.keyfile.target_tgid = read->target_tgid;
+	if (send_keyfile(slot)) {
+		const struct arrival arrival = {
+			.now = out->event.hdr.boot_ns,
+			.cgroup_id = out->event.hdr.cgroup_id,
+		};
+
+		event_add_stack(ctx, &arrival, current_task());
+	}
+	leave_walk(slot);
 	return 0;
 }
 
@@ -167,12 +180,12 @@ static __always_inline int on_key_name(void *ctx, const struct file *file, __u32
 {
 	const struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
 	const struct inode *inode = BPF_CORE_READ(file, f_inode);
-	struct keyfile_payload what = {.flags = flags, .sort = key_sort_of(dentry)};
+	struct key_read read = {.file = file, .flags = flags, .sort = key_sort_of(dentry)};
 
-	if (!what.sort || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || from_agent() ||
+	if (!read.sort || (BPF_CORE_READ(inode, i_mode) & S_IFMT) != S_IFREG || from_agent() ||
 	    BPF_CORE_READ(dentry, d_inode) != inode || is_internal(BPF_CORE_READ(file, f_path.mnt)))
 		return 0;
-	return emit_keyfile(ctx, file, &what);
+	return emit_keyfile(ctx, &read);
 }
 
 #endif /* IDTRAIL_BPF_KEYFILE_H */

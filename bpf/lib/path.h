@@ -10,7 +10,7 @@
 #include "bpf/lib/kernel.h"
 #include "idtrail/events.h"
 
-#define PATH_STEPS_MAX 48 /* components and mount points together; bounds the verifier's work */
+#define PATH_STEPS_MAX 44 /* components and mount points together; bounds the verifier's work */
 #define COMPONENT_MASK 255 /* no file system has longer names */
 
 /* A path is written backwards, so that it ends, NUL included, at EVENT_PATH_MAX; what follows is
@@ -23,7 +23,7 @@ struct path_walk {
 	const struct dentry *root; /* of the mount */
 	const struct mount *mount;
 	__u32 begin; /* of what is written of the path */
-	__u32 reserved;
+	__u32 users; /* see enter_walk() */
 };
 
 /* What a step asks of a dentry, in the order that it lies there. */
@@ -102,9 +102,12 @@ static __always_inline void path_start(struct path_walk *walk, const struct vfsm
 	walk->text[EVENT_PATH_MAX - 1] = '\0';
 }
 
+#define WALKS 4
+
+/* By number: two programs of an object may interleave, so each has its own or enters one. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 4); /* one for each program of an object: they may interleave */
+	__uint(max_entries, WALKS);
 	__type(key, __u32);
 	__type(value, struct path_walk);
 } walks SEC(".maps");
@@ -126,6 +129,35 @@ __noinline int climb(__u32 slot)
 		walk->text[EVENT_PATH_MAX - 2] = '/';
 	}
 	return step == PATH_DONE;
+}
+
+/* For programs that may preempt themselves, as LSM programs do on a preemptible kernel: the number of a
+ * walk that nobody else on this CPU is at, to be left by leave_walk(), and of whatever room of the
+ * caller's goes with it. WALKS where there is none. Not static: see climb(). */
+__noinline int enter_walk(void)
+{
+#pragma unroll
+	for (__u32 number = 0; number < WALKS; number++) {
+		__u32 slot = number;
+		struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
+
+		if (!walk)
+			break;
+		/* An atomic that returns its value needs 5.12: two that come at once may both leave. */
+		__sync_fetch_and_add(&walk->users, 1);
+		if (*(volatile __u32 *)&walk->users == 1)
+			return number;
+		__sync_fetch_and_add(&walk->users, -1);
+	}
+	return WALKS;
+}
+
+static __always_inline void leave_walk(__u32 slot)
+{
+	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
+
+	if (walk)
+		__sync_fetch_and_add(&walk->users, -1);
 }
 
 struct written {

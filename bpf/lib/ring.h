@@ -158,6 +158,16 @@ static __always_inline void event_submit(void *event, __u32 kind)
 	bpf_ringbuf_submit(event, wakeup_of(kind));
 }
 
+/* There is no room to build the record in. Not static: it is rare, and verified once. */
+__noinline int event_drop(__u32 kind)
+{
+	const struct arrival arrival = event_arrive(current_task());
+
+	if (arrival.row && kind < EVENT_KINDS)
+		count_loss(arrival.row, kind, OUTCOME_DROPPED);
+	return 0;
+}
+
 /* For records with a tail, built in the probe's own scratch after event_admit(). */
 static __always_inline void event_output(struct event_header *event, const struct arrival *arrival,
 					 const struct task_struct *task, __u32 kind, __u32 size)

@@ -23,7 +23,7 @@ struct write_scratch {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, WRITE_SYMLINK + 1); /* one for each program: they may interleave */
+	__uint(max_entries, WALKS);
 	__type(key, __u32);
 	__type(value, struct write_scratch);
 } write_room SEC(".maps");
@@ -32,18 +32,18 @@ struct {
 struct act {
 	const struct vfsmount *mnt;
 	const struct dentry *dentry;
-	__u32 op; /* enum write_op, and the number of the scratch */
+	__u32 op; /* enum write_op */
 	__u32 flags;
 	__u32 open_flags;
 };
 
-static __always_inline int emit_write(const struct act *act, __u32 place)
+/* `slot`: of a walk that was entered. */
+static __always_inline int emit_write(const struct act *act, __u32 place, __u32 slot)
 {
 	const struct dentry *dentry = act->dentry;
 	const struct inode *inode = BPF_CORE_READ(dentry, d_inode);
 	const struct task_struct *task = current_task();
 	const struct task_struct *parent = TASK_READ(task, real_parent);
-	__u32 slot = act->op;
 	struct write_scratch *out;
 	struct arrival arrival;
 	struct written path;
@@ -67,7 +67,7 @@ static __always_inline int emit_write(const struct act *act, __u32 place)
 	};
 	if (inode)
 		out->event.write.file = file_id(inode);
-	path = write_path(out->event.path, act->op - WRITE_OPEN, act->mnt, dentry);
+	path = write_path(out->event.path, slot, act->mnt, dentry);
 	if (path.cut)
 		out->event.write.flags |= WRITE_PATH_CUT;
 	out->event.write.path_size = path.size;
@@ -76,11 +76,11 @@ static __always_inline int emit_write(const struct act *act, __u32 place)
 	return 0;
 }
 
-/* The file lies in the scratch. Verified once and not for each way that leads here. overlayfs opens the
+/* The file lies in the room that was entered. Verified once and not for each way that leads here. overlayfs opens the
  * file below once more: no act of the caller. */
-__noinline int open_to_write(void)
+__noinline int open_to_write(__u32 slot)
 {
-	__u32 slot = WRITE_OPEN, place;
+	__u32 place;
 	const struct dentry *dentry; /* CO-RE would look for `act` in the kernel */
 	struct act act = { .op = WRITE_OPEN };
 	struct write_scratch *room;
@@ -99,19 +99,23 @@ __noinline int open_to_write(void)
 	if (is_internal(act.mnt))
 		return 0;
 	act.open_flags = BPF_CORE_READ(file, f_flags);
-	return emit_write(&act, place);
+	return emit_write(&act, place, slot);
 }
 
-/* The file may be written to. */
+/* The file may be written to. Whether that matters is asked in the room only, so what finds none counts
+ * as lost. */
 static __always_inline void on_open_to_write(const struct file *file)
 {
-	__u32 slot = WRITE_OPEN;
+	__u32 slot = enter_walk();
 	struct write_scratch *room = bpf_map_lookup_elem(&write_room, &slot);
 
-	if (!room)
+	if (!room) {
+		event_drop(EVENT_write);
 		return;
+	}
 	room->file = (__u64)file;
-	open_to_write();
+	open_to_write(slot);
+	leave_walk(slot);
 }
 
 #endif /* IDTRAIL_BPF_WRITE_H */

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cerrno>
 #include <filesystem>
+#include <map>
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <linux/capability.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/bpf/act.h"
@@ -254,6 +257,41 @@ TEST_F(KeyfileTest, IsSilentOnTheOwnEnvironment) {
   const Acted reader = open_in_child("/proc/self/environ");
   EXPECT_EQ(reader.status, 0);
   EXPECT_TRUE(reads(reader.tgid).empty());
+}
+
+/// Where the kernel lets one run of a program preempt another, both use the same room of that CPU.
+TEST_F(KeyfileTest, ReadersOnOneCpuAreNotMixedUp) {
+  constexpr int kReaders = 24;
+  constexpr int kReads = 300;
+  const auto key_of = [](int reader) { return fmt::format("disk/{}/id_rsa", reader); };
+  for (int i = 0; i < kReaders; ++i) make(key_of(i));
+  drain(shared_sensor());
+  const auto before = shared_sensor().losses()[EVENT_keyfile];
+  const std::uint64_t missed_before = shared_sensor().missed_runs();
+  std::map<std::uint32_t, int> readers;
+  for (int i = 0; i < kReaders; ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      const std::string file = folder_ / key_of(i);
+      for (int n = 0; n < kReads; ++n) close(open(file.c_str(), O_RDONLY));
+      _exit(0);
+    }
+    readers[static_cast<std::uint32_t>(child)] = i;
+  }
+  for (const auto& [tgid, reader] : readers) waitpid(static_cast<pid_t>(tgid), nullptr, 0);
+  std::uint64_t told = 0;
+  for (const Record& record : drain(shared_sensor())) {
+    const auto reader = readers.find(record.header.tgid);
+    if (record.header.kind != EVENT_keyfile || reader == readers.end()) continue;
+    ++told;
+    ASSERT_EQ(told_by(record).path, folder_ / key_of(reader->second));
+  }
+  const auto after = shared_sensor().losses()[EVENT_keyfile];
+  const std::uint64_t lost = after.limited - before.limited + after.dropped - before.dropped;
+  const std::uint64_t missed = shared_sensor().missed_runs() - missed_before;
+  EXPECT_GT(told, 0U);
+  EXPECT_LE(told + lost, std::uint64_t{kReaders} * kReads);
+  EXPECT_GE(told + lost + missed, std::uint64_t{kReaders} * kReads);
 }
 
 }  // namespace
