@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #include "tests/bpf/act.h"
+#include "tests/bpf/verifier_budget.h"
 
 namespace idtrail::test {
 namespace {
 
-constexpr std::uint32_t kVerifiedInsnsMax = 20'000;
 constexpr std::uint32_t kSmallRing = 4096;
 
 SensorOptions only(std::vector<std::string> probes) {
@@ -40,12 +40,7 @@ std::uint64_t gaps(const Records& records) {
 }
 
 TEST(SensorTest, RunsEveryProbeWithinTheVerifiersBudget) {
-  for (const ProbeStatus& probe : shared_sensor().probes()) {
-    EXPECT_FALSE(probe.hook.empty()) << probe.name << ": " << probe.error;
-    EXPECT_GT(probe.verified_insns, 0U) << probe.name;
-    EXPECT_LE(probe.verified_insns, kVerifiedInsnsMax)
-        << probe.name << ": raise the budget on purpose, not by accident";
-  }
+  expect_within_budget(shared_sensor().probes());
 }
 
 TEST(SensorTest, CountsWhatItDropsAsTheGapsShow) {
