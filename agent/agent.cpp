@@ -28,6 +28,7 @@ constexpr std::uint64_t kWalkNs = 10 * kSecondNs;      // between looks at what 
 void LiveAgent::feed(const v1::Fact& fact) {
   if (recorder_ != nullptr) recorder_->fact(fact);
   pipeline_->on_fact(fact);
+  sensor_.note_raised(pipeline_->raised());
   if (!fact.has_volume()) return;
   const auto& volume = fact.volume();
   // A verdict that finds no room leaves the device unknown: its opens are sent, nothing is hidden.
@@ -57,6 +58,7 @@ void LiveAgent::on_record(std::span<const std::byte> record) {
   masked_bytes_ += redact_record(own, redactor_);
   if (recorder_ != nullptr) recorder_->record(own);
   pipeline_->on_record(own);
+  sensor_.note_raised(pipeline_->raised());
   ++records_;
 }
 
@@ -186,6 +188,7 @@ LiveState LiveAgent::live_state() const {
   state.counters["records_handed_again"] = takeover.handed_again;
   state.counters["events_unattended"] = takeover.unattended;
   state.counters["known_unharvested"] = takeover.unharvested;
+  state.counters["findings_undelivered"] = takeover.undelivered;
   state.gap = gap_;
   state.volumes_missing = volumes_missing_;
   return state;

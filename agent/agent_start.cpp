@@ -30,7 +30,7 @@ Result<void> LiveAgent::open(bool overwrite) {
 }
 
 Result<void> LiveAgent::open_outputs(bool overwrite) {
-  auto delivery = Delivery::open(config_);
+  auto delivery = Delivery::open(config_, [this](auto count) { sensor_.note_delivered(count); });
   if (!delivery) return delivery.error();
   delivery_ = std::move(*delivery);
   v1::SnapshotFact snapshot = take_snapshot(config_, sensor_.probes());

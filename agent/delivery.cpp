@@ -30,7 +30,7 @@ bool fits(const v1::Finding& finding, const v1::FindingsRequest& wanted) {
 
 }  // namespace
 
-Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config) {
+Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config, OnDelivered on_delivered) {
   Sinks sinks;
   auto out = make_sink("stdout", "");
   if (!out) return out.error();
@@ -40,12 +40,14 @@ Result<std::unique_ptr<Delivery>> Delivery::open(const Config& config) {
     if (!file) return file.error();
     sinks.push_back(std::move(*file));
   }
-  return std::unique_ptr<Delivery>(new Delivery(std::move(sinks), config.findings_kept));
+  return std::unique_ptr<Delivery>(
+      new Delivery(std::move(sinks), config.findings_kept, std::move(on_delivered)));
 }
 
-Delivery::Delivery(Sinks sinks, std::size_t kept_max)
+Delivery::Delivery(Sinks sinks, std::size_t kept_max, OnDelivered on_delivered)
     : sinks_(std::move(sinks)),
       kept_max_(kept_max),
+      on_delivered_(std::move(on_delivered)),
       thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 Delivery::~Delivery() = default;
@@ -53,7 +55,7 @@ Delivery::~Delivery() = default;
 void Delivery::submit(std::vector<v1::Finding> findings) {
   for (auto& finding : findings) {
     ++raised_;
-    lines_.push(to_json_line(finding));
+    if (!lines_.push(to_json_line(finding))) count_delivered();  // refused, and counted
     if (kept_max_ == 0) continue;
     if (kept_.size() == kept_max_) kept_.pop_front();
     kept_.push_back(std::move(finding));
@@ -89,6 +91,9 @@ void Delivery::deliver(const std::string& line) {
     if (failed_.fetch_add(1) == 0)
       spdlog::error("finding not delivered error=\"{}\"", done.error().message);
   }
+  count_delivered();
 }
+
+void Delivery::count_delivered() { on_delivered_(delivered_.fetch_add(1) + 1); }
 
 }  // namespace idtrail

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,8 +23,10 @@ namespace idtrail {
 /// socket. A sink that fails or blocks never holds detection up; what it missed is counted.
 class Delivery {
  public:
+  /// Called with how many findings are dealt with so far, on either thread; outlives the delivery.
+  using OnDelivered = std::function<void(std::uint64_t)>;
   /// Standard output, and the findings file where one is set.
-  static Result<std::unique_ptr<Delivery>> open(const Config& config);
+  static Result<std::unique_ptr<Delivery>> open(const Config& config, OnDelivered on_delivered);
   ~Delivery();
 
   /// Pipeline thread.
@@ -36,7 +39,8 @@ class Delivery {
 
  private:
   using Sinks = std::vector<std::unique_ptr<Sink>>;
-  Delivery(Sinks sinks, std::size_t kept_max);
+  Delivery(Sinks sinks, std::size_t kept_max, OnDelivered on_delivered);
+  void count_delivered();
   void run(const std::stop_token& stop);
   void deliver(const std::string& line);
 
@@ -44,6 +48,8 @@ class Delivery {
   std::size_t kept_max_;
   std::deque<v1::Finding> kept_;  // the pipeline thread's, oldest first
   std::uint64_t raised_ = 0;
+  OnDelivered on_delivered_;
+  std::atomic<std::uint64_t> delivered_{0};
   std::atomic<std::uint64_t> failed_{0};
   RefusingQueue<std::string> lines_{8192};
   std::jthread thread_;  // last: it uses everything above

@@ -295,6 +295,7 @@ class Pipeline::Stages {
     for (v1::Finding& finding : findings_.take()) {
       activity_.note(place, finding, seen.event.at);
       outbox_.put(std::move(finding), read);
+      ++raised_;
     }
   }
 
@@ -323,6 +324,7 @@ class Pipeline::Stages {
   Coverage coverage_;  // of what stands above it
   std::vector<std::unique_ptr<Detector>> detectors_;
   Findings findings_;
+  std::uint64_t raised_ = 0;
   Activity activity_;
   Outbox outbox_;
 };
@@ -337,6 +339,8 @@ void Pipeline::finish() { stages_->finish(); }
 
 std::vector<LookUp> Pipeline::take_look_ups() { return stages_->resolver_.take_look_ups(); }
 std::vector<v1::Finding> Pipeline::take_findings() { return stages_->outbox_.take(stages_->now_); }
+
+std::uint64_t Pipeline::raised() const { return stages_->raised_; }
 
 bool Pipeline::awaits_stack(std::uint32_t tgid, std::uint32_t tid, std::uint64_t boot_ns) const {
   return stages_->outbox_.awaits(stack_key(tgid, tid, boot_time(boot_ns)));

@@ -43,6 +43,8 @@ class Pipeline {
   std::vector<LookUp> take_look_ups();
   /// But those that wait for a StackFact, for half a second at most, and what came after them.
   std::vector<v1::Finding> take_findings();
+  /// Findings so far, those that still wait included.
+  [[nodiscard]] std::uint64_t raised() const;
   /// Whether a StackFact of this read would be used.
   [[nodiscard]] bool awaits_stack(std::uint32_t tgid, std::uint32_t tid,
                                   std::uint64_t boot_ns) const;

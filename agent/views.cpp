@@ -79,10 +79,13 @@ std::optional<v1::GapFact> absence_of(const Takeover& takeover,
   for (const auto& probe : probes) {
     if (!probe.hook.empty() && !probe.kept) unwatched += fmt::format(" {}", probe.name);
   }
-  if (lost == 0 && unwatched.empty()) return std::nullopt;
+  if (lost == 0 && takeover.undelivered == 0 && unwatched.empty()) return std::nullopt;
   std::string text = fmt::format("no agent ran from {} ms to {} ms after boot: {} events are lost",
                                  takeover.alive_boot_ns / kMillisecond,
                                  takeover.until_boot_ns / kMillisecond, lost);
+  if (takeover.undelivered != 0) {
+    text += fmt::format(", and {} findings that were under way may be", takeover.undelivered);
+  }
   if (!unwatched.empty()) text += ", and nothing was watched by" + unwatched;
   v1::GapFact gap;
   gap.set_cause(cause_name(GapCause::kAgentAbsent));

@@ -88,6 +88,14 @@ void Sensor::beat() {
   std::atomic_ref<__u64>(mine.alive_boot_ns).store(boot_clock_ns());
 }
 
+void Sensor::note_raised(std::uint64_t findings) {
+  std::atomic_ref<__u64>(state_->owner.as<struct owner>()->raised).store(findings);
+}
+
+void Sensor::note_delivered(std::uint64_t findings) {
+  std::atomic_ref<__u64>(state_->owner.as<struct owner>()->delivered).store(findings);
+}
+
 std::span<const ProbeStatus> Sensor::probes() const { return state_->statuses; }
 
 const CgroupHierarchy& Sensor::hierarchy() const { return state_->hierarchy; }

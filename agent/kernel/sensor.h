@@ -38,6 +38,7 @@ struct Takeover {
   std::uint64_t unreadable = 0;     // records that it left, of a wire contract that is not ours
   std::uint64_t handed_again = 0;   // records in its hand when it died: they come, again perhaps
   std::uint64_t unharvested = 0;    // known events that it had not put on anybody's books
+  std::uint64_t undelivered = 0;    // findings that were under way: lost, or out at the last moment
 };
 
 /// Records that one cgroup may send in one window of about a second.
@@ -110,6 +111,10 @@ class Sensor {
   [[nodiscard]] const Takeover& takeover() const;
   /// Takes everything that outlived its agent out of the kernel. kUnavailable: a sensor holds it.
   static Result<void> remove_pins(const std::string& folder);
+  /// How many findings were raised so far, before the record that they came from is given back; and
+  /// how many went out. So that the next agent knows what died with this one. From any thread.
+  void note_raised(std::uint64_t findings);
+  void note_delivered(std::uint64_t findings);
   /// A sign of life, about once a second where `patience` is set.
   void beat();
 

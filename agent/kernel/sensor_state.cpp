@@ -207,6 +207,8 @@ Result<void> Sensor::State::begin(const SensorOptions& options) {
   takeover.alive_boot_ns = mine.alive_boot_ns;
   takeover.until_boot_ns = now;
   takeover.handed_again = reader->handed_again();
+  takeover.undelivered = mine.raised - std::min(mine.raised, mine.delivered);
+  mine.raised = mine.delivered = 0;
   const std::uint64_t before = mine.losses;
   mine.patience_ns = static_cast<__u64>(options.patience.count());
   mine.alive_boot_ns = now;

@@ -15,7 +15,9 @@ struct owner {
 	__u64 patience_ns; /* so long after it the set falls silent; 0: never */
 	__u64 unattended; /* events since then: of no use to anybody, hence only counted */
 	__u64 losses; /* limited and dropped, when the agent last lived */
-	__u64 reserved[3];
+	__u64 raised; /* findings of the agent that lives, since it began */
+	__u64 delivered; /* of those, what every sink was offered */
+	__u64 reserved;
 };
 IDTRAIL_ASSERT_SIZE(struct owner, 64);
 
