@@ -52,8 +52,37 @@ constexpr const char* kAgentCalls[] = {
     "recvmsg", "sendmmsg", "recvmmsg", "getsockname", "getpeername", "getsockopt", "setsockopt"};
 
 constexpr const char* kHelperCalls[] = {
-    "read",    "write",      "close", "memfd_create", "socket",
-    "connect", "exit_group", "exit",  "rt_sigreturn", "clock_gettime"};
+    "read",
+    "write",
+    "close",
+    "memfd_create",
+    "socket",
+    "connect",
+    "exit_group",
+    "exit",
+    "rt_sigreturn",
+    "clock_gettime",
+#ifdef __SANITIZE_THREAD__  // its runtime starts a thread of its own in every process
+    "nanosleep",
+    "clock_nanosleep",
+    "futex",
+    "sched_yield",
+    "madvise",
+    "openat",
+    "gettid",
+    "getpid",
+    "mmap",
+    "munmap",
+    "rt_sigprocmask",
+    "set_robust_list",
+    "rseq",
+    "sigaltstack",
+    "prctl",
+    "mprotect",
+    "sched_getaffinity",
+    "gettimeofday",
+#endif
+};
 
 // Maps and their elements, a walk over one by a program that is attached to it, and what a program
 // or link is. No load, no attach.
