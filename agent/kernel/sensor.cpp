@@ -178,7 +178,7 @@ std::vector<MissedRuns> Sensor::missed_runs_by_hook() const {
 
 std::uint64_t Sensor::missed_runs() const {
   std::uint64_t missed = 0;
-  for (const Probe& probe : state_->probes) missed += probe.missed_runs();
+  for (const MissedRuns& one : missed_runs_by_hook()) missed += one.count;
   return missed;
 }
 
