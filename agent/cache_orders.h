@@ -9,7 +9,8 @@
 
 namespace idtrail {
 
-/// A behaviour that the pipeline has judged known, and where its count belongs.
+/// A behaviour that the pipeline has judged known, or need not hear of again, and where its count
+/// belongs.
 struct KnownBehaviour {
   behaviour key;
   std::uint64_t identity_id = 0;

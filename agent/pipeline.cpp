@@ -51,7 +51,7 @@ class Pipeline::Stages {
     if (is_self_test(*event)) return;
     const std::optional<Actor> actor = resolver_.apply(*event, now_);
     if (resolver_.stirred()) review();
-    if (!actor) return;
+    if (!actor) return order_lineage(*event);
     if (actor->waits || actor->place->waiting != 0) {
       wait(record, *actor);
     } else {
@@ -190,13 +190,27 @@ class Pipeline::Stages {
       if (!alerted) forget_connects(place.serial);
       place.alert_until = seen.event.at + watch_window_;
     }
-    if (seen.event.at_start) return;  // its process is known by the clock's tick only
     if (!known || (!is_read && alerted) || orders_.known.size() == CacheOrders::kMax) return;
-    const std::optional<behaviour> key = behaviour_of(seen.event);
+    add_order(seen.event, seen.who.identity_id, novelty.behaviour, place);
+  }
+
+  /// Of a fork or an end: it tells nothing where the lineage is known.
+  void order_lineage(const Event& event) {
+    if (!std::holds_alternative<Fork>(event.body) && !std::holds_alternative<Exit>(event.body)) {
+      return;
+    }
+    const Place* place = resolver_.place_of(event.cgroup);
+    if (place == nullptr || !resolver_.knows(event.lineage)) return;
+    if (orders_.known.size() < CacheOrders::kMax) add_order(event, place->identity_id, 0, *place);
+  }
+
+  void add_order(const Event& event, std::uint64_t identity_id, std::uint64_t behaviour_id,
+                 const Place& place) {
+    const std::optional<behaviour> key = behaviour_of(event);
     if (!key) return;
     orders_.known.push_back({.key = *key,
-                             .identity_id = seen.who.identity_id,
-                             .behaviour_id = novelty.behaviour,
+                             .identity_id = identity_id,
+                             .behaviour_id = behaviour_id,
                              .place = place.serial});
   }
 
@@ -216,6 +230,7 @@ class Pipeline::Stages {
     const BootTime last = boot_time(harvest.last_boot_ns());
     baselines_.count(harvest.identity_id(), harvest.behaviour(), harvest.count(), last);
     ledger_.known(CgroupId{harvest.cgroup_id()}, harvest.kind(), harvest.count());
+    if (harvest.kind() == EVENT_fork || harvest.kind() == EVENT_exit) return;  // nobody's behaviour
     activity_.note(harvest.place(), static_cast<std::uint16_t>(harvest.kind()), harvest.count(),
                    last);
   }

@@ -87,12 +87,10 @@ static __always_inline void came_from(struct connect_payload *out, const struct 
 }
 
 /* What the behaviour is made of. */
-static __always_inline struct connect_payload where_to(const struct task_struct *task,
-						       const struct attempt *tried)
+static __always_inline struct connect_payload where_to(const struct attempt *tried)
 {
 	const struct sock *sk = tried->sk;
 	struct connect_payload out = {
-		.exe = exe_id(task),
 		.result = tried->result,
 		.family = tried->family,
 		.protocol = READ(tried->typed, sk, sk_protocol),
@@ -114,6 +112,7 @@ static __always_inline int send(const struct task_struct *task, const struct att
 	event = event_take_room(arrival, task, EVENT_connect, sizeof(*event));
 	if (!event)
 		return 0;
+	connect->exe = exe_id(task);
 	connect->parent_start_boot_ns = start_boot_ns(parent);
 	connect->parent_tgid = TASK_READ(parent, tgid);
 	came_from(connect, tried);
@@ -133,8 +132,8 @@ static __always_inline int emit_connect(const struct attempt tried)
 
 	if (!settings || !is_attempt(&tried))
 		return 0;
-	connect = where_to(task, &tried);
-	behaviour_of(&behaviour, task, EVENT_connect, &connect.exe);
+	connect = where_to(&tried);
+	behaviour_of(&behaviour, task, EVENT_connect, own_lineage());
 	connect_object(&behaviour, (const __u64 *)connect.dst, connect.dst_port, connect.family,
 		       connect.protocol, connect.result);
 	if (!on_alert(behaviour.cgroup_id))

@@ -72,21 +72,22 @@ static __always_inline void fill(struct credential_payload *out, const struct op
 }
 
 static __always_inline void send(void *ctx, const struct task_struct *task,
-				 const struct opened *opened, const struct file_id *exe,
-				 struct volume volume, __u32 flags, bool sample)
+				 const struct opened *opened, struct volume volume, __u32 flags,
+				 bool sample)
 {
 	struct arrival arrival = event_arrive(task);
+	struct file_id exe = exe_id(task);
 	struct credential_event *event;
 
 	if (sample)
 		arrival.flags |= EVENT_SAMPLED;
-	event_ask_quota(&arrival, EVENT_credential, pair_of(exe, &opened->id));
+	event_ask_quota(&arrival, EVENT_credential, pair_of(&exe, &opened->id));
 	event = event_take_room(&arrival, task, EVENT_credential, sizeof(*event));
 	if (!event)
 		return;
 	if (!sample)
 		begin_alert(arrival.row, arrival.now);
-	fill(&event->credential, opened, exe, task);
+	fill(&event->credential, opened, &exe, task);
 	event->credential.flags = flags;
 	event->credential.volume_generation = volume.generation;
 	event_submit(event, EVENT_credential);
@@ -101,7 +102,6 @@ static __always_inline bool emit_open(void *ctx, const struct opened opened, __u
 	struct volume volume = volume_of(opened.id.device);
 	struct behaviour behaviour;
 	enum verdict verdict;
-	struct file_id exe;
 	__u32 flags;
 
 	if (volume.kind == VOLUME_OTHER)
@@ -112,13 +112,12 @@ static __always_inline bool emit_open(void *ctx, const struct opened opened, __u
 	if (is_host_mntns(settings, task))
 		flags |= CREDENTIAL_HOST_MNTNS;
 
-	exe = exe_id(task);
-	behaviour_of(&behaviour, task, EVENT_credential, &exe);
+	behaviour_of(&behaviour, task, EVENT_credential, own_lineage());
 	credential_object(&behaviour, &opened.id, volume.generation, opened.flags, flags);
 	verdict = verdict_on(&behaviour, settings);
 	/* What is ours is never sent, hence never judged: it is told by now only. */
 	if (verdict != VERDICT_KNOWN && !from_agent())
-		send(ctx, task, &opened, &exe, volume, flags, verdict == VERDICT_SAMPLE);
+		send(ctx, task, &opened, volume, flags, verdict == VERDICT_SAMPLE);
 	return true;
 }
 

@@ -4,27 +4,11 @@
  * once per interpreter, and before the point of no return. Not bprm_committed_creds: before the
  * arguments have their place in the new memory. Price: bpf_d_path() is refused here, hence
  * lib/path.h. */
+#include "bpf/lib/descent.h"
 #include "bpf/lib/exec_file.h"
+#include "bpf/lib/known.h"
 #include "bpf/lib/path.h"
 #include "bpf/lib/ring.h"
-
-#define TAIL_OFFSET_MASK 4095 /* three paths at most before the last part; for the verifier */
-
-struct exec_event {
-	struct event_header hdr;
-	struct exec_payload exec;
-	char tail[TAIL_OFFSET_MASK + 1 + EVENT_ARGS_MAX];
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, struct exec_event);
-} scratch SEC(".maps");
-
-_Static_assert(3 * EVENT_PATH_MAX <= TAIL_OFFSET_MASK, "the paths fit before the arguments");
-_Static_assert(sizeof(struct exec_event) <= EVENT_RECORD_MAX, "a record fits");
 
 /* Returns the bytes added to the tail at `used`, NUL included. */
 static __always_inline __u32 add_path(struct exec_event *out, __u32 used, const struct path *from)
@@ -74,7 +58,7 @@ static __always_inline __u32 add_args(struct exec_event *out, __u32 used,
 static __always_inline void add_flags(__u32 *flags, const struct task_struct *task,
 				      const struct linux_binprm *bprm)
 {
-	if (BPF_CORE_READ(bprm, interp) != BPF_CORE_READ(bprm, filename))
+	if (bprm->interp != bprm->filename)
 		*flags |= EXEC_SCRIPT;
 	if (in_host_mntns(task))
 		*flags |= EXEC_HOST_MNTNS;
@@ -82,41 +66,56 @@ static __always_inline void add_flags(__u32 *flags, const struct task_struct *ta
 		*flags |= EXEC_TTY;
 }
 
-SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+/* What the record says beyond `out->exec`, which is filled; and sends it. */
+static __always_inline void send(struct exec_event *out, const struct arrival *arrival,
+				 const struct task_struct *task, const struct linux_binprm *bprm)
 {
 	const struct task_struct *parent = TASK_READ(task, real_parent);
 	const struct mm_struct *mm = TASK_READ(task, mm);
 	const struct file *exe = TASK_READ(mm, exe_file);
-	struct file_id exe_file = exe_id(task);
-	struct exec_event *out;
-	struct arrival arrival;
-	__u32 first = 0, used;
+	__u32 used;
 
-	if (from_agent())
-		return 0;
-	out = bpf_map_lookup_elem(&scratch, &first);
-	if (!out)
-		return 0;
-	arrival = event_admit(task, EVENT_exec, pair_of(&exe_file, &exe_file));
-	if (!arrival.row)
-		return 0;
-	out->exec = (struct exec_payload){
-		.exe = exe_file,
-		.parent_start_boot_ns = start_boot_ns(parent),
-		.parent_tgid = TASK_READ(parent, tgid),
-		.uid = TASK_READ(task, cred, euid.val),
-	};
-	add_flags(&out->exec.flags, task, bprm);
-	add_file_flags(&out->exec.flags, exe);
+	out->exec.parent_start_boot_ns = start_boot_ns(parent);
+	out->exec.parent_tgid = TASK_READ(parent, tgid);
+	out->exec.uid = TASK_READ(task, cred, euid.val);
 	used = out->exec.path_size = add_path(out, 0, &exe->f_path);
-	used += out->exec.filename_size = add_filename(out, used, BPF_CORE_READ(bprm, filename));
+	used += out->exec.filename_size = add_filename(out, used, bprm->filename);
 	used += out->exec.cwd_size = add_path(out, used, &BPF_CORE_READ(task, fs)->pwd);
 	used += out->exec.args_size = add_args(out, used, mm);
 	if (used > sizeof(out->tail)) /* for the verifier */
-		return 0;
-	event_output(&out->hdr, &arrival, task, EVENT_exec,
+		return;
+	event_output(&out->hdr, arrival, task, EVENT_exec,
 		     sizeof(out->hdr) + sizeof(out->exec) + used);
+}
+
+SEC("?tp_btf/sched_process_exec")
+int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm *bprm)
+{
+	const struct control *settings = control_of_agent();
+	__u32 first = 0;
+	struct exec_scratch *room = bpf_map_lookup_elem(&scratch, &first);
+	struct behaviour behaviour;
+	struct exec_event *out;
+	struct arrival arrival;
+	enum verdict verdict;
+
+	if (!room || !settings || from_agent())
+		return 0;
+	out = &room->event;
+	out->exec = (struct exec_payload){ .exe = exe_id(task) };
+	room->filename = (__u64)bprm->filename;
+	add_flags(&out->exec.flags, task, bprm);
+	add_file_flags(&out->exec.flags, TASK_READ(task, mm, exe_file));
+	behaviour_of(&behaviour, task, EVENT_exec, descend());
+	verdict = verdict_on(&behaviour, settings);
+	if (verdict == VERDICT_KNOWN)
+		return 0;
+	arrival = event_arrive_in(behaviour.cgroup_id);
+	if (verdict == VERDICT_SAMPLE)
+		arrival.flags |= EVENT_SAMPLED;
+	event_ask_quota(&arrival, EVENT_exec, pair_of(&out->exec.exe, &out->exec.exe));
+	if (arrival.row)
+		send(out, &arrival, task, bprm);
 	return 0;
 }
 

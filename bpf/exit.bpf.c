@@ -3,6 +3,7 @@
  * sched_process_exit: it fires per thread, and two threads leaving together can both read
  * signal->live == 0, so one process would end twice. It is the twin for kernels without
  * CONFIG_TTY. */
+#include "bpf/lib/known.h"
 #include "bpf/lib/ring.h"
 
 struct exit_event {
@@ -20,18 +21,46 @@ static __always_inline int exit_code_of(const struct task_struct *task)
 	return TASK_READ(task, group_leader, exit_code);
 }
 
+/* By what became of its lineage. An end that user space waits for, having heard of the process, is
+ * known to nobody. */
+static __always_inline enum verdict verdict_on_end(const struct task_struct *task,
+						   const struct process_row *self,
+						   const struct control *settings)
+{
+	struct behaviour behaviour;
+
+	if (!self || self->told)
+		return VERDICT_SEND;
+	behaviour_of(&behaviour, task, EVENT_exit, self->lineage);
+	return verdict_on(&behaviour, settings);
+}
+
 static __always_inline int emit_exit(void)
 {
+	const struct control *settings = control_of_agent();
 	const struct task_struct *task = current_task();
+	struct process_row *self;
 	struct exit_event *event;
+	struct arrival arrival;
+	enum verdict verdict;
 
-	if (from_agent())
+	if (!settings || from_agent())
 		return 0;
-	event = event_reserve(task, EVENT_exit, sizeof(*event));
-	if (!event)
-		return 0;
-	event->exit = (struct exit_payload){ .exit_code = exit_code_of(task) };
-	event_submit(event, EVENT_exit);
+	self = own_row(task);
+	verdict = verdict_on_end(task, self, settings);
+	if (verdict != VERDICT_KNOWN) {
+		arrival = event_arrive(task);
+		if (verdict == VERDICT_SAMPLE)
+			arrival.flags |= EVENT_SAMPLED;
+		event_ask_quota(&arrival, EVENT_exit, 0);
+		event = event_take_room(&arrival, task, EVENT_exit, sizeof(*event));
+		if (event) {
+			event->exit = (struct exit_payload){ .exit_code = exit_code_of(task) };
+			event_submit(event, EVENT_exit);
+		}
+	}
+	if (self)
+		self->start_boot_ns = 0;
 	return 0;
 }
 

@@ -28,8 +28,12 @@ struct opener {
 	__u64 told_bytes; /* of both directions, when it was last said to go on */
 	__u64 cgroup_id;
 	__u64 start_boot_ns;
+	__u64 lineage;
+	__u64 tree_start_boot_ns;
 	__u32 tgid;
 	__u32 tid;
+	__u32 tree_tgid;
+	__u32 reserved;
 };
 
 /* By address of the socket: it stays the socket's until after the end. */
@@ -58,6 +62,7 @@ static __always_inline int remember(const struct sock *sk, bool typed, __u32 fla
 {
 	const struct task_struct *task = current_task();
 	const struct task_struct *parent = TASK_READ(task, real_parent);
+	const struct process_row *self = own_row(task);
 	__u64 ids = bpf_get_current_pid_tgid();
 	__u64 key = (__u64)sk;
 	struct opener opener;
@@ -79,6 +84,11 @@ static __always_inline int remember(const struct sock *sk, bool typed, __u32 fla
 		.tgid = ids >> 32,
 		.tid = (__u32)ids,
 	};
+	if (self) {
+		opener.lineage = self->lineage;
+		opener.tree_start_boot_ns = self->tree_start_boot_ns;
+		opener.tree_tgid = self->tree_tgid;
+	}
 	if (!bpf_map_update_elem(&openers, &key, &opener, BPF_NOEXIST))
 		count_flow(true);
 	else
@@ -104,6 +114,10 @@ static __always_inline void fill(struct flow_event *event, const struct opener *
 	event->hdr.start_boot_ns = opener->start_boot_ns;
 	event->hdr.tgid = opener->tgid;
 	event->hdr.tid = opener->tid;
+	event->hdr.flags = 0;
+	event->hdr.lineage = opener->lineage;
+	event->hdr.tree_start_boot_ns = opener->tree_start_boot_ns;
+	event->hdr.tree_tgid = opener->tree_tgid;
 	event->flow = opener->flow;
 	event->flow.duration_ns = event->hdr.boot_ns - opener->boot_ns;
 	read_local(&event->flow.local, &event->flow.local_port, sk, typed);

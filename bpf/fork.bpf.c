@@ -2,6 +2,7 @@
 /* Hook: the sched_process_fork tracepoint: after the child has its ids, cgroup and start time, and
  * before it runs. Not security_task_alloc: the child has no pid yet and may still fail to be made.
  * Not wake_up_new_task: it does not know the parent. */
+#include "bpf/lib/known.h"
 #include "bpf/lib/ring.h"
 
 struct fork_event {
@@ -9,19 +10,67 @@ struct fork_event {
 	struct fork_payload fork;
 };
 
+/* The child runs its parent's program and descends from it. Where the parent was moved and has run
+ * nothing since, so has the child: its exec will show whence it came. */
+static __always_inline void inherit(const struct process_row *parent,
+				    const struct task_struct *child, bool told)
+{
+	struct process_row *row = process_row(free_slot(child->tgid));
+	bool is_root = parent->marks & PROCESS_ROOT;
+	__u64 start = child->start_boottime;
+	__u32 tgid = child->tgid;
+
+	/* Or the compiler makes one load of the child's and the row's, which the verifier refuses. */
+	barrier_var(start);
+	barrier_var(tgid);
+	if (!row)
+		return;
+	row->start_boot_ns = start;
+	row->tgid = tgid;
+	row->lineage = parent->lineage;
+	row->ancestor = parent->lineage;
+	row->cgroup_id = parent->cgroup_id;
+	row->exe = parent->exe;
+	row->tree_start_boot_ns = is_root ? start : parent->tree_start_boot_ns;
+	row->tree_tgid = is_root ? tgid : parent->tree_tgid;
+	row->marks = parent->marks & PROCESS_HOST_MNTNS;
+	row->told = told;
+	row->check = check_of(row);
+}
+
 SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(fork_tp, struct task_struct *parent, struct task_struct *child)
 {
+	const struct control *settings = control_of_agent();
+	const struct process_row *self;
+	struct behaviour behaviour;
 	struct fork_event *event;
+	struct arrival arrival;
+	enum verdict verdict;
+	__u64 child_cgroup;
 
-	if (child->pid != child->tgid || from_agent())
+	if (child->pid != child->tgid || !settings || from_agent())
 		return 0;
-	event = event_reserve(parent, EVENT_fork, sizeof(*event));
+	child_cgroup = cgroup_id(child);
+	self = own_row_now();
+	if (!self)
+		return 0;
+	behaviour_of(&behaviour, parent, EVENT_fork, self->lineage);
+	fork_object(&behaviour, child_cgroup);
+	verdict = verdict_on(&behaviour, settings);
+	inherit(self, child, verdict != VERDICT_KNOWN);
+	if (verdict == VERDICT_KNOWN)
+		return 0;
+	arrival = event_arrive_in(behaviour.cgroup_id);
+	if (verdict == VERDICT_SAMPLE)
+		arrival.flags |= EVENT_SAMPLED;
+	event_ask_quota(&arrival, EVENT_fork, 0);
+	event = event_take_room(&arrival, parent, EVENT_fork, sizeof(*event));
 	if (!event)
 		return 0;
 	event->fork = (struct fork_payload){
 		.child_start_boot_ns = child->start_boottime,
-		.child_cgroup_id = cgroup_id(child),
+		.child_cgroup_id = child_cgroup,
 		.child_tgid = child->tgid,
 	};
 	event_submit(event, EVENT_fork);

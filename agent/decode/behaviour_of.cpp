@@ -13,25 +13,30 @@ file_id raw(const FileId& file) {
 }  // namespace
 
 std::optional<behaviour> behaviour_of(const Event& event) {
+  if (event.lineage == LineageId{}) return std::nullopt;
   behaviour one{};
   one.cgroup_id = static_cast<std::uint64_t>(event.cgroup);
-  one.start_boot_ns = static_cast<std::uint64_t>(event.process.started.time_since_epoch().count());
-  one.tgid = event.process.tgid;
+  one.lineage = static_cast<std::uint64_t>(event.lineage);
   one.kind = static_cast<__u8>(event.kind);
   if (const auto* read = std::get_if<CredentialRead>(&event.body)) {
     if (read->sort == KEY_ENVIRON) return std::nullopt;
-    one.exe = raw(read->exe);
     const file_id file = raw(read->file);
     credential_object(&one, &file, read->volume_generation, read->open_flags, read->flags);
     return one;
   }
   if (const auto* connect = std::get_if<Connect>(&event.body)) {
-    one.exe = raw(connect->exe);
     __u64 destination[2];
     static_assert(sizeof(destination) == sizeof(connect->destination));
     std::memcpy(destination, connect->destination.data(), sizeof(destination));
     connect_object(&one, destination, connect->destination_port, connect->family, connect->protocol,
                    connect->result);
+    return one;
+  }
+  if (std::holds_alternative<Exec>(event.body) || std::holds_alternative<Exit>(event.body)) {
+    return one;
+  }
+  if (const auto* fork = std::get_if<Fork>(&event.body)) {
+    fork_object(&one, static_cast<std::uint64_t>(fork->child_cgroup));
     return one;
   }
   return std::nullopt;

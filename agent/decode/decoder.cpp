@@ -64,6 +64,7 @@ Refusal decode_exec(Bytes rest, Event& event) {
   if (tail != rest.size()) return Refusal::kSize;
   auto& body = event.body.emplace<Exec>();
   take_actor(*payload, body);
+  body.ancestor = LineageId{payload->ancestor};
   body.uid = payload->uid;
   body.flags = payload->flags;
   const bool good = take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path) &&
@@ -120,6 +121,7 @@ Refusal decode_keyfile(Bytes rest, Event& event) {
   body.sort = payload->sort;
   body.result = payload->result;
   body.target_tgid = payload->target_tgid;
+  body.target_lineage = LineageId{payload->target_lineage};
   if (!take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path)) return Refusal::kTail;
   return Refusal::kNone;
 }
@@ -322,6 +324,9 @@ Refusal decode_record(Bytes record, Event& event) {
   event.cpu = header->cpu;
   event.sampled = (header->flags & EVENT_SAMPLED) != 0;
   event.at_start = (header->flags & EVENT_AT_START) != 0;
+  event.moved = (header->flags & EVENT_MOVED) != 0;
+  event.lineage = LineageId{header->lineage};
+  event.tree = process_of(header->tree_tgid, header->tree_start_boot_ns);
   switch (header->kind) {
     case EVENT_cgroup:
       return decode_cgroup(rest, event);

@@ -17,6 +17,12 @@ std::uint64_t key_of(const ProcessKey& key) {
   return started * 0x9E3779B97F4A7C15ULL + key.tgid * 0xC2B2AE3D27D4EB4FULL;
 }
 
+/// The child as its parent is when it forks it.
+void descend(Descent& child, const Descent& parent) {
+  child = parent;
+  child.ancestor = parent.entry == Entry::kRuntime ? nullptr : parent.subject;
+}
+
 SubjectParts unseen_parts(bool in_container) {
   return {.executable = kUnknown,
           .origin = in_container ? Origin::kUnknown : Origin::kHost,
@@ -51,6 +57,43 @@ Process* Processes::find_mutable(const ProcessKey& key) {
 const Process* Processes::find_living(std::uint32_t tgid) const {
   const std::uint32_t* row = by_tgid_.find(tgid);
   return row != nullptr ? &rows_[*row] : nullptr;
+}
+
+const Subject* Processes::subject_of(LineageId lineage) {
+  const Descent* known = lineages_.find(lineage);
+  return known != nullptr ? known->subject.get() : nullptr;
+}
+
+/// The process, which is of that lineage, as far as anything is known of it; else null.
+Process* Processes::recall(const Event& event, LineageId lineage) {
+  Process* process = find_mutable(event.process);
+  if (process != nullptr && process->lineage == lineage) return process;
+  const Descent* known = lineages_.find(lineage);
+  if (known == nullptr) return process;
+  if (process == nullptr) {
+    process = &add(event.process);
+    process->tree = event.tree;
+  }
+  static_cast<Descent&>(*process) = *known;
+  process->lineage = lineage;
+  return process;
+}
+
+/// The process as it was when its parent forked it; null where nothing is known of that.
+Process* Processes::born_of(const Event& event, LineageId ancestor) {
+  const Descent* known = lineages_.find(ancestor);
+  if (known == nullptr) return nullptr;
+  Process& process = add(event.process);
+  process.tree = event.tree;
+  descend(process, *known);
+  return &process;
+}
+
+/// What is known of the process is from now on known of its lineage.
+void Processes::remember(Process& process, const Event& event) {
+  if (event.lineage == LineageId{}) return;
+  process.lineage = event.lineage;
+  if (!event.moved) lineages_.put(event.lineage, process);
 }
 
 void Processes::on_fact(const v1::ProcessFact& fact, const Process* parent, Place& place) {
@@ -94,20 +137,14 @@ void Processes::on_fact(const v1::ProcessFact& fact, const Process* parent, Plac
 
 void Processes::on_fork(const Event& event, const Fork& fork, Place& place, Place& child_place) {
   if (find(fork.child) != nullptr) return;  // a fact came first and knows more
-  Process* parent = find_mutable(event.process);
+  Process* parent = recall(event, event.lineage);
   if (parent == nullptr) parent = &adopt(event, {}, place);
   if (parent->place != place.serial) move(*parent, place);
+  remember(*parent, event);
   const Process above = *parent;
   Process& child = add(fork.child);
-  child.place = above.place;
-  child.place_known = above.place_known;
-  child.subject = above.subject;
-  child.ancestor = above.entry == Entry::kRuntime ? nullptr : above.subject;
-  child.entry = above.entry;
-  child.start_seen = above.start_seen;
-  child.exe_stated = above.exe_stated;
-  child.host_mntns = above.host_mntns;
-  child.awaits_exec = above.awaits_exec;
+  child.lineage = above.lineage;
+  descend(child, above);
   const bool root = place.is_container() && place.has_first && place.first == above.key;
   child.tree = root || above.entry == Entry::kRuntime ? fork.child : above.tree;
   if (child_place.serial != place.serial) move(child, child_place);
@@ -126,7 +163,9 @@ void Processes::on_exit(const Event& event) {
 }
 
 const Process& Processes::on_exec(const Event& event, const Exec& exec, Place& place) {
-  Process* process = find_mutable(event.process);
+  const bool from_own = (exec.flags & EXEC_FROM_OWN) != 0;
+  Process* process = from_own ? recall(event, exec.ancestor) : find_mutable(event.process);
+  if (process == nullptr && !from_own) process = born_of(event, exec.ancestor);
   if (process == nullptr) process = &adopt(event, exec.parent, place);
   if (process->place != place.serial) move(*process, place);
   process->host_mntns = (exec.flags & EXEC_HOST_MNTNS) != 0;
@@ -134,12 +173,13 @@ const Process& Processes::on_exec(const Event& event, const Exec& exec, Place& p
     leave_runtime(*process, exec, place);
   }
   run(*process, exec, place);
+  remember(*process, event);
   return *process;
 }
 
 const Process& Processes::acting(const Event& event, const FileId& exe, const ProcessKey& parent,
                                  bool host_mntns, Place& place) {
-  Process* process = find_mutable(event.process);
+  Process* process = recall(event, event.lineage);
   if (process == nullptr) process = &adopt(event, parent, place);
   if (process->place != place.serial) move(*process, place);
   if (process->entry == Entry::kRuntime && !host_mntns) {
@@ -149,6 +189,7 @@ const Process& Processes::acting(const Event& event, const FileId& exe, const Pr
     reseal(*process);
   }
   if (process->subject->exe != exe) rediscover(*process, exe, place);
+  remember(*process, event);
   return *process;
 }
 

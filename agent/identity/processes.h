@@ -6,6 +6,7 @@
 
 #include "agent/counters.h"
 #include "agent/identity/flat_map.h"
+#include "agent/identity/lineages.h"
 #include "agent/identity/place.h"
 #include "agent/identity/subjects.h"
 #include "core/model/event.h"
@@ -13,27 +14,20 @@
 
 namespace idtrail {
 
-/// One process: what it runs, from whom it descends, how its tree came into its container.
-struct Process {
+struct Process : Descent {
   ProcessKey key;
-  ProcessKey tree;          // root of its tree below the container's first process
-  std::uint64_t place = 0;  // Place::serial where it was last seen
-  bool place_known = true;
-  SubjectPtr subject;   // never null; after a fork the parent's
-  SubjectPtr ancestor;  // nearest ancestor's in the same place; null at the boundary
-  Entry entry = Entry::kUnknown;
-  bool start_seen = true;      // false: lineage has a hole here
+  ProcessKey tree;             // root of its tree below the container's first process
+  LineageId lineage{};         // as its latest record had it
   bool start_by_tick = false;  // key.started is the clock tick's first nanosecond, as /proc has it
-  bool exe_stated = true;      // false: from stat(2), which on an overlay says other numbers
-  bool host_mntns = false;     // as its last exec, or its parent's, had it
-  bool awaits_exec = false;    // entered, but has not yet run a program in its own mount namespace
   bool ended = false;
   std::uint32_t older = 0;  // neighbours in the list of the living or of the dead
   std::uint32_t newer = 0;
 };
 
-/// The process table: bounded; when full the process that ended first goes, then the oldest living
-/// one (counted). Event order in, no clock. Pointers live until the next call that changes it.
+/// The processes of which a record came: many never send one, since what they do is known. What is
+/// not known of a process itself is known of its lineage. Bounded; when full the process that ended
+/// first goes, then the oldest living one (counted). Event order in, no clock. Pointers live until
+/// the next call that changes it.
 class Processes {
  public:
   static constexpr std::uint32_t kCapacity = 65536;
@@ -54,6 +48,8 @@ class Processes {
   [[nodiscard]] const Process* find(const ProcessKey& key) const;
   /// By tgid alone, the latest that is alive: for facts, which name parents so.
   [[nodiscard]] const Process* find_living(std::uint32_t tgid) const;
+  /// What a process of this lineage runs; null where it is not known.
+  [[nodiscard]] const Subject* subject_of(LineageId lineage);
   [[nodiscard]] std::size_t size() const { return by_key_.size(); }
   [[nodiscard]] std::size_t subjects() const { return subjects_.size(); }
 
@@ -70,6 +66,9 @@ class Processes {
   void append(List& list, std::uint32_t row);
   void unlink(List& list, std::uint32_t row);
 
+  Process* recall(const Event& event, LineageId lineage);
+  Process* born_of(const Event& event, LineageId ancestor);
+  void remember(Process& process, const Event& event);
   Process& adopt(const Event& event, const ProcessKey& parent, Place& place);
   void move(Process& process, Place& place);
   void leave_runtime(Process& process, const Exec& exec, Place& place);
@@ -79,6 +78,7 @@ class Processes {
 
   Counters& counters_;
   Subjects subjects_;
+  Lineages lineages_;
   Executables executables_;
   std::uint32_t capacity_;
   std::vector<Process> rows_;  // row 0 is no process

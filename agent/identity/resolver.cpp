@@ -171,9 +171,12 @@ Resolver::Verdict Resolver::settle(const Event& event, Actor& actor) {
 /// A look that was refused has read nothing: it is counted, and no more.
 void Resolver::name_key_file(const CredentialRead& read, Actor& actor) {
   if (read.result != 0) return;
-  const Process* target = processes_.find_living(read.target_tgid);
+  const Subject* target = processes_.subject_of(read.target_lineage);
+  if (const Process* one = processes_.find_living(read.target_tgid); target == nullptr && one) {
+    target = one->subject.get();
+  }
   key_file_ = key_file_credential(
-      read, target != nullptr ? std::string_view(target->subject->executable) : kUnknown);
+      read, target != nullptr ? std::string_view(target->executable) : kUnknown);
   actor.credential = &key_file_;
 }
 

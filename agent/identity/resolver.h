@@ -50,6 +50,7 @@ class Resolver {
   void forget_removed(BootTime now) { cgroups_.forget_removed(now); }
   [[nodiscard]] const Containers& containers() const { return containers_; }
   [[nodiscard]] const Processes& processes() const { return processes_; }
+  [[nodiscard]] bool knows(LineageId lineage) { return processes_.subject_of(lineage) != nullptr; }
   /// Null where nobody announced the cgroup, or it is gone for long.
   [[nodiscard]] const Place* place_of(CgroupId cgroup) const {
     const Cgroups::Node* node = cgroups_.known(cgroup);

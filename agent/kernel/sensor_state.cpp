@@ -137,8 +137,9 @@ Result<void> Sensor::State::share(const SensorOptions& options) {
 }
 
 Result<void> Sensor::State::open_books(std::uint64_t cgroup_id) {
-  const cgroup_row empty{};
-  if (bpf_map_update_elem(maps.fd("cgroups"), &cgroup_id, &empty, BPF_NOEXIST) == 0 ||
+  cgroup_row fresh{};
+  fresh.has_first = 1;  // nobody saw it made, so its first process may have been there long
+  if (bpf_map_update_elem(maps.fd("cgroups"), &cgroup_id, &fresh, BPF_NOEXIST) == 0 ||
       errno == EEXIST) {
     return {};
   }

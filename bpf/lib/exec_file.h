@@ -3,7 +3,7 @@
 #ifndef IDTRAIL_BPF_EXEC_FILE_H
 #define IDTRAIL_BPF_EXEC_FILE_H
 
-#include "bpf/lib/kernel.h"
+#include "bpf/lib/task.h"
 #include "idtrail/events.h"
 
 /* overlayfs is a module, so its types are not in vmlinux BTF. struct ovl_inode has carried
@@ -17,24 +17,24 @@ static __always_inline bool on_upper_layer(const struct inode *overlay_inode)
 	return upper;
 }
 
-static __always_inline bool has_no_name(const struct inode *inode, const struct dentry *dentry)
+static __always_inline bool has_no_name(const struct file *exe)
 {
-	return !BPF_CORE_READ(inode, i_nlink) || !BPF_CORE_READ(dentry, d_hash.pprev);
+	return !TASK_READ(exe, f_inode, i_nlink) || !TASK_READ(exe, f_path.dentry, d_hash.pprev);
 }
 
-/* Into memory, not a register: the verifier would follow every mix of flags through what comes
- * next. */
+/* `exe` was reached from a task. Into memory, not a register: the verifier would follow every mix of
+ * flags through what comes next. */
 static __always_inline void add_file_flags(__u32 *flags, const struct file *exe)
 {
-	const struct inode *inode = BPF_CORE_READ(exe, f_inode);
-	const struct super_block *sb = BPF_CORE_READ(inode, i_sb);
-	unsigned long magic = BPF_CORE_READ(sb, s_magic);
+	const struct inode *inode = TASK_READ(exe, f_inode);
+	const struct super_block *sb = TASK_READ(inode, i_sb);
+	unsigned long magic = TASK_READ(sb, s_magic);
 
-	if (BPF_CORE_READ(sb, s_flags) & SB_KERNMOUNT) {
+	if (TASK_READ(sb, s_flags) & SB_KERNMOUNT) {
 		*flags |= EXEC_MEMFD;
 		return;
 	}
-	if (has_no_name(inode, BPF_CORE_READ(exe, f_path.dentry)))
+	if (has_no_name(exe))
 		*flags |= EXEC_DELETED;
 	if (magic == TMPFS_MAGIC)
 		*flags |= EXEC_TMPFS;

@@ -19,6 +19,7 @@ struct keyfile_event {
 };
 
 struct keyfile_scratch {
+	struct behaviour behaviour; /* here, since the stack has no room */
 	__u64 file; /* a pointer; by way of a map it is a number to the verifier */
 	struct keyfile_event event;
 };
@@ -87,7 +88,7 @@ static __always_inline __u32 key_sort_of(const struct dentry *dentry)
 }
 
 /* What is to be told of the file lies in the room that was entered. True if it was sent. Not static:
- * see climb(). */
+ * see path_step(). */
 __noinline int send_keyfile(__u32 slot)
 {
 	const struct task_struct *task = current_task();
@@ -96,7 +97,6 @@ __noinline int send_keyfile(__u32 slot)
 	enum verdict verdict = VERDICT_SEND;
 	struct keyfile_payload *payload;
 	struct keyfile_scratch *out;
-	struct behaviour behaviour;
 	struct arrival arrival;
 	const struct file *file;
 	struct written path;
@@ -107,21 +107,21 @@ __noinline int send_keyfile(__u32 slot)
 	file = (const void *)out->file;
 	payload = &out->event.keyfile;
 	payload->file = file_id(BPF_CORE_READ(file, f_inode));
-	payload->exe = exe_id(task);
 	payload->open_flags = BPF_CORE_READ(file, f_flags);
 	if (is_host_mntns(settings, task))
 		payload->flags |= CREDENTIAL_HOST_MNTNS;
 	if (payload->sort != KEY_ENVIRON) { /* its inode lasts no longer than the look */
-		behaviour_of(&behaviour, task, EVENT_keyfile, &payload->exe);
-		credential_object(&behaviour, &payload->file, 0, payload->open_flags,
+		behaviour_of(&out->behaviour, task, EVENT_keyfile, own_lineage());
+		credential_object(&out->behaviour, &payload->file, 0, payload->open_flags,
 				  payload->flags);
-		verdict = verdict_on(&behaviour, settings);
+		verdict = verdict_on(&out->behaviour, settings);
 		if (verdict == VERDICT_KNOWN)
 			return 0;
 	}
 	arrival = event_arrive(task);
 	if (verdict == VERDICT_SAMPLE)
 		arrival.flags |= EVENT_SAMPLED;
+	payload->exe = exe_id(task);
 	event_ask_quota(&arrival, EVENT_keyfile, pair_of(&payload->exe, &payload->file));
 	if (!arrival.row)
 		return 0;
@@ -163,6 +163,7 @@ static __always_inline int emit_keyfile(void *ctx, const struct key_read *read)
 	out->event.keyfile.sort = read->sort;
 	out->event.keyfile.result = read->result;
 	out->event.keyfile.target_tgid = read->target_tgid;
+	out->event.keyfile.target_lineage = lineage_of(read->target_tgid);
 	if (send_keyfile(slot)) {
 		const struct arrival arrival = {
 			.now = out->event.hdr.boot_ns,

@@ -3,19 +3,18 @@
 #ifndef IDTRAIL_BPF_KNOWN_H
 #define IDTRAIL_BPF_KNOWN_H
 
-#include "bpf/lib/task.h"
+#include "bpf/lib/process.h"
 #include "idtrail/behaviour.h"
 
 enum verdict { VERDICT_SEND, VERDICT_SAMPLE, VERDICT_KNOWN };
 
+/* Of the current task, whose lineage it is; the object is still to come. */
 static __always_inline void behaviour_of(struct behaviour *out, const struct task_struct *task,
-					 __u32 kind, const struct file_id *exe)
+					 __u32 kind, __u64 lineage)
 {
 	*out = (struct behaviour){
 		.cgroup_id = cgroup_id(task),
-		.start_boot_ns = start_boot_ns(task),
-		.exe = *exe,
-		.tgid = bpf_get_current_pid_tgid() >> 32,
+		.lineage = lineage,
 		.kind = kind,
 	};
 }
@@ -66,35 +65,49 @@ static __always_inline __u64 recall(const struct memo *memo, const struct behavi
 	return *version == before ? key : 0;
 }
 
-static __always_inline void remember_key(struct memo *memo, const struct behaviour *one,
-					 __u64 secret, __u64 key)
+/* Not static: see process_slot(). */
+__noinline __u64 hash_memo(__u32 index)
+{
+	const struct control *settings = control_of_agent();
+	struct memo *memo = bpf_map_lookup_elem(&memos, &index);
+
+	if (!memo || !settings)
+		return 0;
+	memo->key = behaviour_key(&memo->of, settings->secret);
+	return memo->key;
+}
+
+static __always_inline __u64 remember_key(struct memo *memo, __u32 index,
+					  const struct behaviour *one, __u64 secret)
 {
 	volatile __u64 *version = &memo->version;
-	__u64 before = *version;
+	__u64 before = *version, key;
 
 	if (before & 1)
-		return;
+		return 0; /* no verdict's: what came in between is sent */
 	*version = before + 1;
 	barrier();
 	memo->of = *one;
 	memo->secret = secret;
-	memo->key = key;
+	key = hash_memo(index);
 	barrier();
 	*version = before + 2;
+	return key;
 }
 
 static __always_inline __u64 key_of(const struct behaviour *one, const struct control *settings)
 {
-	__u32 index = ((one->start_boot_ns ^ one->object[0]) * MIX) >> 56;
-	struct memo *memo = bpf_map_lookup_elem(&memos, &index);
-	__u64 key = memo ? recall(memo, one, settings->secret[0]) : 0;
+	__u32 index = ((one->lineage ^ one->object[0] ^ one->kind) * MIX) >> 56;
+	struct memo *memo;
+	__u64 key;
 
-	if (key)
-		return key;
-	key = behaviour_key(one, settings->secret);
-	if (memo)
-		remember_key(memo, one, settings->secret[0], key);
-	return key;
+	if (is_of_lineage(one->kind))
+		return lineage_key(one);
+	memo = bpf_map_lookup_elem(&memos, &index);
+	if (!memo)
+		return 0;
+	key = recall(memo, one, settings->secret[0]);
+	return key ? key : remember_key(memo, index, one, settings->secret[0]);
 }
 
 /* One in KNOWN_SAMPLE hits is sent all the same, and is on the books as what became of it. */
@@ -107,10 +120,9 @@ static __always_inline enum verdict use(__u64 *hits)
 	return sample ? VERDICT_SAMPLE : VERDICT_KNOWN;
 }
 
-static __always_inline enum verdict verdict_on(const struct behaviour *behaviour,
-					       const struct control *settings)
+/* Not static: see process_slot(). */
+__noinline int verdict_of(__u64 key)
 {
-	__u64 key = key_of(behaviour, settings);
 	__u32 index = (key >> 1) % KNOWN_BUCKETS;
 	struct known_bucket *bucket = bpf_map_lookup_elem(&known, &index);
 
@@ -122,6 +134,12 @@ static __always_inline enum verdict verdict_on(const struct behaviour *behaviour
 			return use(&bucket->uses[way]);
 	}
 	return VERDICT_SEND;
+}
+
+static __always_inline enum verdict verdict_on(const struct behaviour *behaviour,
+					       const struct control *settings)
+{
+	return verdict_of(key_of(behaviour, settings));
 }
 
 #endif /* IDTRAIL_BPF_KNOWN_H */

@@ -89,4 +89,36 @@ struct {
 	__type(value, struct device_row);
 } devices SEC(".maps");
 
+/* See process.h. */
+#define PROCESS_BUCKETS 16384 /* a power of two; by tgid, which the kernel hands out in order */
+#define PROCESS_WAYS 2
+#define PROCESS_NONE (PROCESS_BUCKETS * PROCESS_WAYS)
+
+enum process_mark {
+	PROCESS_HOST_MNTNS = 1 << 0, /* it was in the host's mount namespace when it began this lineage */
+	PROCESS_ROOT = 1 << 1, /* each of its children begins a tree */
+	PROCESS_TOP = 1 << 2, /* it came from elsewhere, and heads what descends from it here */
+};
+
+struct process_row {
+	__u64 start_boot_ns; /* 0: free */
+	__u64 lineage;
+	__u64 ancestor; /* the parent's lineage when this process was forked */
+	__u64 cgroup_id; /* in which the lineage began */
+	__u64 exe; /* address of the open file that it runs; that of the next never is the same */
+	__u64 tree_start_boot_ns;
+	__u32 tgid;
+	__u32 tree_tgid;
+	__u32 marks; /* enum process_mark */
+	__u32 told; /* a record of this process was sent, so its end must be too */
+	__u64 check;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, PROCESS_NONE + 1); /* the ways of a bucket side by side, and nobody */
+	__type(key, __u32);
+	__type(value, struct process_row);
+} processes SEC(".maps");
+
 #endif /* IDTRAIL_BPF_MAPS_H */

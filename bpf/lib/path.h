@@ -13,6 +13,14 @@
 #define PATH_STEPS_MAX 44 /* components and mount points together; bounds the verifier's work */
 #define COMPONENT_MASK 255 /* no file system has longer names */
 
+/* What a step asks of a dentry, in the order that it lies there. */
+struct component_link {
+	const struct dentry *parent;
+	__u32 hash;
+	__u32 length;
+	const unsigned char *name;
+};
+
 /* A path is written backwards, so that it ends, NUL included, at EVENT_PATH_MAX; what follows is
  * room for the verifier, which knows only that a component begins before. Where we are lies here
  * too: the verifier knows nothing of it, whereas it would follow registers through every mix of
@@ -22,44 +30,35 @@ struct path_walk {
 	const struct dentry *dentry;
 	const struct dentry *root; /* of the mount */
 	const struct mount *mount;
+	struct component_link link; /* of the dentry, while it is looked at */
 	__u32 begin; /* of what is written of the path */
 	__u32 users; /* see enter_walk() */
 };
 
-/* What a step asks of a dentry, in the order that it lies there. */
-struct component_link {
-	const struct dentry *parent;
-	__u32 hash;
-	__u32 length;
-	const unsigned char *name;
-};
-
 /* By one read, since a helper costs eighty instructions and this comes once for each component. */
-static __always_inline struct component_link link_of(const struct dentry *dentry)
+static __always_inline void read_link(struct component_link *link, const struct dentry *dentry)
 {
 	const __u32 begin = bpf_core_field_offset(struct dentry, d_parent);
-	struct component_link link = {};
 
-	if (bpf_core_field_offset(struct dentry, d_name) == begin + sizeof(link.parent)) {
-		bpf_probe_read_kernel(&link, sizeof(link), (const void *)dentry + begin);
+	if (bpf_core_field_offset(struct dentry, d_name) == begin + sizeof(link->parent)) {
+		bpf_probe_read_kernel(link, sizeof(*link), (const void *)dentry + begin);
 	} else {
-		link.parent = BPF_CORE_READ(dentry, d_parent);
-		link.length = BPF_CORE_READ(dentry, d_name.len);
-		link.name = BPF_CORE_READ(dentry, d_name.name);
+		link->parent = BPF_CORE_READ(dentry, d_parent);
+		link->length = BPF_CORE_READ(dentry, d_name.len);
+		link->name = BPF_CORE_READ(dentry, d_name.name);
 	}
-	return link;
 }
 
 /* False if there is no room for it. */
-static __always_inline bool prepend(struct path_walk *walk, const struct component_link *link)
+static __always_inline bool prepend(struct path_walk *walk)
 {
-	__u32 length = link->length & COMPONENT_MASK;
+	__u32 length = walk->link.length & COMPONENT_MASK;
 	__u32 begin = walk->begin;
 
 	if (begin < length + 1)
 		return false;
 	begin -= length;
-	bpf_probe_read_kernel(&walk->text[begin & (EVENT_PATH_MAX - 1)], length, link->name);
+	bpf_probe_read_kernel(&walk->text[begin & (EVENT_PATH_MAX - 1)], length, walk->link.name);
 	begin--;
 	walk->text[begin & (EVENT_PATH_MAX - 1)] = '/';
 	walk->begin = begin;
@@ -72,25 +71,6 @@ static __always_inline void enter_mount(struct path_walk *walk, const struct mou
 {
 	walk->mount = mount;
 	walk->root = BPF_CORE_READ(mount, mnt.mnt_root);
-}
-
-static __always_inline enum path_step path_step(struct path_walk *walk)
-{
-	const struct dentry *dentry = walk->dentry;
-	const struct mount *mount = walk->mount;
-	struct component_link link;
-
-	if (dentry == walk->root) {
-		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
-		enter_mount(walk, BPF_CORE_READ(mount, mnt_parent));
-		return walk->mount == mount ? PATH_DONE : PATH_GO_ON;
-	}
-	link = link_of(dentry);
-	if (!prepend(walk, &link))
-		return PATH_FULL;
-	walk->dentry = link.parent;
-	/* A memfd or a pipe is its own parent: a name without a place. */
-	return walk->dentry == dentry ? PATH_DONE : PATH_GO_ON;
 }
 
 static __always_inline void path_start(struct path_walk *walk, const struct vfsmount *mnt,
@@ -112,18 +92,42 @@ struct {
 	__type(value, struct path_walk);
 } walks SEC(".maps");
 
-/* False if the path was cut, at the front: too long or too deep. Not static, so that the verifier
- * checks it by itself and once, not in every place and state that it is called from. Such a function
- * takes no pointer before 5.12, hence the number. */
+/* Returns enum path_step. Not static, so that the verifier checks it by itself and once, not for every
+ * place and state that it is called from. Such a function takes no pointer before 5.12, hence the
+ * number. */
+__noinline int path_step(__u32 slot)
+{
+	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
+	const struct dentry *dentry;
+	const struct mount *mount;
+
+	if (!walk)
+		return PATH_FULL;
+	dentry = walk->dentry;
+	mount = walk->mount;
+	if (dentry == walk->root) {
+		walk->dentry = BPF_CORE_READ(mount, mnt_mountpoint);
+		enter_mount(walk, BPF_CORE_READ(mount, mnt_parent));
+		return walk->mount == mount ? PATH_DONE : PATH_GO_ON;
+	}
+	read_link(&walk->link, dentry);
+	if (!prepend(walk))
+		return PATH_FULL;
+	walk->dentry = walk->link.parent;
+	/* A memfd or a pipe is its own parent: a name without a place. */
+	return walk->dentry == dentry ? PATH_DONE : PATH_GO_ON;
+}
+
+/* False if the path was cut, at the front: too long or too deep. Not static: see path_step(). */
 __noinline int climb(__u32 slot)
 {
 	struct path_walk *walk = bpf_map_lookup_elem(&walks, &slot);
-	enum path_step step = PATH_GO_ON;
+	int step = PATH_GO_ON;
 
 	if (!walk)
 		return 0;
 	for (int i = 0; i < PATH_STEPS_MAX && step == PATH_GO_ON; i++)
-		step = path_step(walk);
+		step = path_step(slot);
 	if (walk->begin == EVENT_PATH_MAX - 1) { /* the root itself */
 		walk->begin--;
 		walk->text[EVENT_PATH_MAX - 2] = '/';
@@ -133,7 +137,7 @@ __noinline int climb(__u32 slot)
 
 /* For programs that may preempt themselves, as LSM programs do on a preemptible kernel: the number of a
  * walk that nobody else on this CPU is at, to be left by leave_walk(), and of whatever room of the
- * caller's goes with it. WALKS where there is none. Not static: see climb(). */
+ * caller's goes with it. WALKS where there is none. Not static: see path_step(). */
 __noinline int enter_walk(void)
 {
 #pragma unroll

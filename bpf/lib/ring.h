@@ -12,6 +12,7 @@
 
 #include "bpf/lib/ledger.h"
 #include "bpf/lib/owner.h"
+#include "bpf/lib/process.h"
 
 /* What a person must hear of at once, or what says where later events belong. */
 static __always_inline bool is_urgent(__u32 kind)
@@ -95,19 +96,20 @@ static __always_inline struct arrival event_admit(const struct task_struct *task
 	return arrival;
 }
 
-static __always_inline struct event_header header_of(const struct arrival *arrival,
-						     const struct task_struct *task, __u32 kind,
-						     __u32 size)
+/* Where it will lie: on the stack there is no room for it. `seq` was taken before there was room. */
+static __always_inline void fill_header(struct event_header *to, const struct arrival *arrival,
+					const struct task_struct *task, __u32 kind, __u32 size,
+					__u32 seq)
 {
 	__u64 ids = bpf_get_current_pid_tgid();
 
-	return (struct event_header){
+	*to = (struct event_header){
 		.boot_ns = arrival->now,
 		.cgroup_id = arrival->cgroup_id,
 		.start_boot_ns = start_boot_ns(task),
 		.tgid = ids >> 32, /* what user space calls the pid */
 		.tid = (__u32)ids,
-		.seq = next_sequence(ring_of(kind)),
+		.seq = seq,
 		.kind = kind,
 		.cpu = bpf_get_smp_processor_id(),
 		.size = size,
@@ -116,17 +118,38 @@ static __always_inline struct event_header header_of(const struct arrival *arriv
 	};
 }
 
+/* 1 or 0, without a branch that the verifier would follow each way. */
+static __always_inline __u64 is_not_zero(__u64 value)
+{
+	return (value | -value) >> 63;
+}
+
+/* Whose record it is beyond his number. Nobody's row says nothing. */
+static __always_inline void tell_process(struct event_header *to)
+{
+	struct process_row *self = process_row(process_slot(to->tgid, to->start_boot_ns));
+
+	if (!self)
+		return;
+	self->told = 1;
+	to->lineage = self->lineage;
+	to->tree_start_boot_ns = self->tree_start_boot_ns;
+	to->tree_tgid = self->tree_tgid;
+	to->flags |= EVENT_MOVED * (is_not_zero(self->cgroup_id ^ to->cgroup_id) &
+				    is_not_zero(self->lineage));
+}
+
 /* For records of constant size, which begin with a struct event_header. The caller writes all of
  * the rest: ring memory is not zeroed. */
 static __always_inline void *event_take_room(const struct arrival *arrival,
 					     const struct task_struct *task, __u32 kind, __u64 size)
 {
 	struct event_header *event;
-	struct event_header header;
+	__u32 seq;
 
 	if (!arrival->row)
 		return NULL;
-	header = header_of(arrival, task, kind, size);
+	seq = next_sequence(ring_of(kind));
 	event = is_urgent(kind) ? bpf_ringbuf_reserve(&urgent, size, 0) :
 				  bpf_ringbuf_reserve(&bulk, size, 0);
 	if (!event) {
@@ -134,7 +157,8 @@ static __always_inline void *event_take_room(const struct arrival *arrival,
 		return NULL;
 	}
 	count(arrival->row, kind, OUTCOME_DELIVERED);
-	*event = header;
+	fill_header(event, arrival, task, kind, size, seq);
+	tell_process(event);
 	return event;
 }
 
@@ -146,16 +170,10 @@ static __always_inline void *event_reserve(const struct task_struct *task, __u32
 }
 
 /* By the kernel's adaptive rule a record wakes the reader if that has read all before it: the first one
- * of a batch, after which user space lets more gather. An urgent record behind an unread one would
- * wake nobody, so those always do. */
-static __always_inline __u64 wakeup_of(__u32 kind)
-{
-	return is_urgent(kind) ? BPF_RB_FORCE_WAKEUP : 0;
-}
-
+ * of a batch. A reader that has not sleeps on neither ring: what is left in one makes poll(2) return. */
 static __always_inline void event_submit(void *event, __u32 kind)
 {
-	bpf_ringbuf_submit(event, wakeup_of(kind));
+	bpf_ringbuf_submit(event, 0);
 }
 
 /* There is no room to build the record in. Not static: it is rare, and verified once. */
@@ -174,9 +192,10 @@ static __always_inline void event_output(struct event_header *event, const struc
 {
 	long failed;
 
-	*event = header_of(arrival, task, kind, size);
-	failed = is_urgent(kind) ? bpf_ringbuf_output(&urgent, event, size, wakeup_of(kind)) :
-				   bpf_ringbuf_output(&bulk, event, size, wakeup_of(kind));
+	fill_header(event, arrival, task, kind, size, next_sequence(ring_of(kind)));
+	tell_process(event);
+	failed = is_urgent(kind) ? bpf_ringbuf_output(&urgent, event, size, 0) :
+				   bpf_ringbuf_output(&bulk, event, size, 0);
 	if (failed)
 		count_loss(arrival->row, kind, OUTCOME_DROPPED);
 	else

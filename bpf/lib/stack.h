@@ -24,7 +24,8 @@ static __always_inline void event_add_stack(void *ctx, const struct arrival *arr
 	event = bpf_ringbuf_reserve(&urgent, sizeof(*event), 0);
 	if (!event)
 		return;
-	event->hdr = header_of(arrival, task, EVENT_stack, sizeof(*event));
+	fill_header(&event->hdr, arrival, task, EVENT_stack, sizeof(*event),
+		    next_sequence(RING_URGENT));
 	event->stack = (struct stack_payload){};
 	bytes = bpf_get_stack(ctx, event->stack.addresses, sizeof(event->stack.addresses),
 			      BPF_F_USER_STACK);

@@ -15,6 +15,10 @@ namespace idtrail {
 
 enum class CgroupId : std::uint64_t {};
 
+/// What a process runs, how it was started and whom it descends from, in one number of the kernel
+/// half (bpf/lib/process.h); 0 where it keeps none.
+enum class LineageId : std::uint64_t {};
+
 /// What a file is, whatever path led to it (include/idtrail/events.h: struct file_id).
 struct FileId {
   std::uint64_t inode = 0;
@@ -44,6 +48,7 @@ struct MountChanged {
 
 struct Exec {
   FileId exe;
+  LineageId ancestor{};  // the nearest one's; EXEC_FROM_OWN in flags: the process's own until now
   ProcessKey parent;
   std::uint32_t uid = 0;
   std::uint32_t flags = 0;    // enum exec_flag
@@ -76,6 +81,7 @@ struct CredentialRead {
   std::string_view path;
   std::int32_t result = 0;  // 0 or a negative errno
   std::uint32_t target_tgid = 0;
+  LineageId target_lineage{};
 };
 
 struct Connect {
@@ -202,6 +208,10 @@ struct Event {
   std::uint16_t kind = 0;  // enum event_kind
   bool sampled = false;    // judged known before, and sent all the same
   bool at_start = false;   // found to stand already when the agent started; on nobody's books
+  bool moved = false;      // the process is in another cgroup than where its lineage began
+  LineageId lineage{};
+  ProcessKey
+      tree;  // root of its tree, as far as the kernel can tell; none where there is no lineage
   EventBody body;
 };
 

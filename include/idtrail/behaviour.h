@@ -2,11 +2,10 @@
 /*
  * A behaviour as the cache of verdicts knows it, and that cache.
  *
- * The subject is one process that runs one executable in one cgroup: whatever else tells subjects
- * apart (lineage, script, exec session) is settled for a process by then, so the same program in
- * another process, from an exec session above all, is another key and never finds this one's
- * verdict, nor does a process that was moved into another container. Short-lived processes are
- * therefore always sent.
+ * The subject is a lineage (bpf/lib/process.h): what a process runs, how it was started and whom it
+ * descends from, within one cgroup. Two processes of one lineage are the same subject; the same
+ * program in an exec session is another. With it goes the cgroup at that moment, so that a process that
+ * was moved leaves its verdicts behind.
  *
  * The key is a keyed hash with a secret of this boot of the agent: what collides with a known key
  * cannot be computed by a workload. Whatever is not found is sent, so eviction hides nothing.
@@ -18,17 +17,21 @@
 
 struct behaviour {
 	__u64 cgroup_id;
-	__u64 start_boot_ns; /* of the process, with its tgid */
-	struct file_id exe;
-	__u64 object[3];
-	__u32 tgid;
+	__u64 lineage;
+	__u64 object[3]; /* zero for an exec or exit: the lineage says it all */
 	__u8 kind; /* enum event_kind */
-	__u8 reserved[3];
+	__u8 reserved[7];
 };
-IDTRAIL_ASSERT_SIZE(struct behaviour, 64);
+IDTRAIL_ASSERT_SIZE(struct behaviour, 48);
 
 /* What the key is made of: with the length it fills the hash's last block. */
-#define BEHAVIOUR_BYTES 61
+#define BEHAVIOUR_BYTES 41
+
+/* A fork into the same cgroup, or into another. */
+IDTRAIL_INLINE void fork_object(struct behaviour *out, __u64 child_cgroup_id)
+{
+	out->object[0] = child_cgroup_id ^ out->cgroup_id;
+}
 
 /* A read of one credential file, by access mode (of f_flags) and mount namespace. */
 IDTRAIL_INLINE void credential_object(struct behaviour *out, const struct file_id *file,
@@ -50,9 +53,27 @@ IDTRAIL_INLINE void connect_object(struct behaviour *out, const __u64 dst[2], __
 			 (__u64)(family & 0xff) << 32 | (__u32)result;
 }
 
+/* What starts and ends processes: its object is nothing that a workload chooses. */
+IDTRAIL_INLINE int is_of_lineage(__u8 kind)
+{
+	return kind == EVENT_exec || kind == EVENT_fork || kind == EVENT_exit;
+}
+
+/* Of such a behaviour. A lineage is made under the secret and told to no workload, so a good mix of it
+ * with the rest will do. */
+IDTRAIL_INLINE __u64 lineage_key(const struct behaviour *one)
+{
+	__u64 key = (one->lineage ^ one->kind) * 0x9E3779B97F4A7C15ULL;
+
+	key = (key ^ key >> 32 ^ one->cgroup_id) * 0xC2B2AE3D27D4EB4FULL;
+	return (key ^ key >> 29 ^ one->object[0]) | 1;
+}
+
 /* Never 0, which marks an empty place. */
 IDTRAIL_INLINE __u64 behaviour_key(const struct behaviour *one, const __u64 secret[2])
 {
+	if (is_of_lineage(one->kind))
+		return lineage_key(one);
 	return siphash13((const __u64 *)one, BEHAVIOUR_BYTES, secret) | 1;
 }
 

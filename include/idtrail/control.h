@@ -7,8 +7,8 @@
 
 #include "idtrail/events.h"
 
-/* The urgent ring wakes the reader for each record of a class that cannot wait, the bulk ring for
- * none. A flood of the one takes no room from the other. */
+/* The urgent ring holds the records of classes that cannot wait: its first one wakes the reader at
+ * once, that of the bulk ring lets more gather. A flood of the one takes no room from the other. */
 enum ring_name { RING_URGENT, RING_BULK, RINGS };
 
 /* Which cgroup of a process names its container: that of the unified hierarchy, or, where version 1
@@ -59,7 +59,7 @@ struct cgroup_row {
 	struct bucket reserved_bucket;
 	__u64 alert_until; /* boot_ns; until then known connects are sent too */
 	__u32 removed;
-	__u32 reserved;
+	__u32 has_first; /* a process came in and ran a program of its own: those after it enter */
 };
 IDTRAIL_ASSERT_SIZE(struct cgroup_row, 832);
 

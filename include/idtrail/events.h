@@ -26,7 +26,7 @@ using __u64 = unsigned long long;
 #endif
 
 /* Changes whenever a record's meaning or layout does; stored in recordings. */
-#define IDTRAIL_WIRE_CONTRACT 1
+#define IDTRAIL_WIRE_CONTRACT 2
 
 enum event_kind {
 #define PROBE(name, kind, summary) EVENT_##name = kind,
@@ -48,6 +48,7 @@ enum event_kind {
 enum event_flag {
 	EVENT_SAMPLED = 1 << 0, /* user space has judged it known: sent to prove the cache honest */
 	EVENT_AT_START = 1 << 1, /* not the kernel's: user space found that it stood already */
+	EVENT_MOVED = 1 << 2, /* the process is in another cgroup than that in which its lineage began */
 };
 
 struct event_header {
@@ -62,8 +63,12 @@ struct event_header {
 	__u32 size; /* bytes of the whole record, header and tail included */
 	__u16 ring; /* enum ring_name */
 	__u16 flags; /* enum event_flag */
+	__u64 lineage; /* what the process runs and whom it descends from, in one number; 0: not kept */
+	__u64 tree_start_boot_ns; /* root of its tree: a child of the container's first process, or what */
+	__u32 tree_tgid; /* entered the container; zero as lineage */
+	__u32 reserved;
 };
-IDTRAIL_ASSERT_SIZE(struct event_header, 48);
+IDTRAIL_ASSERT_SIZE(struct event_header, 72);
 
 /* What a file is, whatever path led to it. On overlayfs: the overlay's own device and inode. */
 struct file_id {
@@ -107,12 +112,14 @@ enum exec_flag {
 	EXEC_ARGS_CUT = 1 << 8, /* more arguments than EVENT_ARGS_MAX */
 	EXEC_PATH_CUT = 1 << 9, /* the path or cwd was longer than its bound */
 	EXEC_ARGS_FAULT = 1 << 10, /* the argument memory could not be read */
+	EXEC_FROM_OWN = 1 << 11, /* `ancestor` is what the process was itself: it heads a tree */
 };
 
 /* Tail, in this order: path of exe, filename as it was asked for (cut at its end), cwd, args. Paths
  * are those below the root of the mount namespace, whatever chroot says. */
 struct exec_payload {
 	struct file_id exe;
+	__u64 ancestor; /* lineage of the nearest ancestor; EXEC_FROM_OWN: the process's own until now */
 	__u64 parent_start_boot_ns;
 	__u32 parent_tgid;
 	__u32 uid; /* effective, initial user namespace */
@@ -123,7 +130,7 @@ struct exec_payload {
 	__u16 args_size;
 	__u32 reserved;
 };
-IDTRAIL_ASSERT_SIZE(struct exec_payload, 48);
+IDTRAIL_ASSERT_SIZE(struct exec_payload, 56);
 
 /* header is the parent; threads are not reported. */
 struct fork_payload {
@@ -187,8 +194,9 @@ struct keyfile_payload {
 	__u32 target_tgid; /* of KEY_ENVIRON: whose environment */
 	__u16 sort; /* enum key_sort */
 	__u16 path_size;
+	__u64 target_lineage; /* likewise; 0 where none is kept */
 };
-IDTRAIL_ASSERT_SIZE(struct keyfile_payload, 64);
+IDTRAIL_ASSERT_SIZE(struct keyfile_payload, 72);
 
 enum connect_flag {
 	CONNECT_RESULT_UNKNOWN = 1 << 0, /* a twin that sees only the attempt */

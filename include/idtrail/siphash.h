@@ -47,30 +47,42 @@ IDTRAIL_INLINE void sip_absorb(struct sip_state *s, __u64 word)
 	s->v0 ^= word;
 }
 
-/* Of the first `bytes` bytes, at most 255, as they lie in a little-endian memory. What is beyond them in
- * the word that they end in must be zero. */
-IDTRAIL_INLINE __u64 siphash13(const __u64 *words, unsigned int bytes, const __u64 secret[2])
+IDTRAIL_INLINE struct sip_state sip_begin(const __u64 secret[2])
 {
-	unsigned int count = (unsigned int)(bytes / sizeof(__u64));
-	__u64 last = (__u64)bytes << 56;
-
-	struct sip_state s = {
+	const struct sip_state state = {
 		.v0 = secret[0] ^ 0x736f6d6570736575ULL,
 		.v1 = secret[1] ^ 0x646f72616e646f6dULL,
 		.v2 = secret[0] ^ 0x6c7967656e657261ULL,
 		.v3 = secret[1] ^ 0x7465646279746573ULL,
 	};
 
+	return state;
+}
+
+/* `last`: what is left over, with the number of all bytes modulo 256 in the highest byte. */
+IDTRAIL_INLINE __u64 sip_end(struct sip_state *s, __u64 last)
+{
+	sip_absorb(s, last);
+	s->v2 ^= 0xff;
+	sip_round(s);
+	sip_round(s);
+	sip_round(s);
+	return s->v0 ^ s->v1 ^ s->v2 ^ s->v3;
+}
+
+/* Of the first `bytes` bytes, at most 255, as they lie in a little-endian memory. What is beyond them in
+ * the word that they end in must be zero. */
+IDTRAIL_INLINE __u64 siphash13(const __u64 *words, unsigned int bytes, const __u64 secret[2])
+{
+	unsigned int count = (unsigned int)(bytes / sizeof(__u64));
+	struct sip_state s = sip_begin(secret);
+	__u64 last = (__u64)bytes << 56;
+
 	for (unsigned int i = 0; i < count; i++)
 		sip_absorb(&s, words[i]);
 	if (bytes % sizeof(__u64))
 		last |= words[count];
-	sip_absorb(&s, last);
-	s.v2 ^= 0xff;
-	sip_round(&s);
-	sip_round(&s);
-	sip_round(&s);
-	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+	return sip_end(&s, last);
 }
 
 #endif /* IDTRAIL_SIPHASH_H */

@@ -14,19 +14,17 @@
 namespace idtrail::test {
 namespace {
 
-behaviour common_of(const Record& record, const file_id& exe) {
+behaviour common_of(const Record& record) {
   behaviour one{};
   one.cgroup_id = record.header.cgroup_id;
-  one.start_boot_ns = record.header.start_boot_ns;
-  one.tgid = record.header.tgid;
+  one.lineage = record.header.lineage;
   one.kind = static_cast<__u8>(record.header.kind);
-  one.exe = exe;
   return one;
 }
 
 behaviour read_of(const Record& record) {
   const auto payload = record.payload<credential_payload>();
-  behaviour one = common_of(record, payload.exe);
+  behaviour one = common_of(record);
   credential_object(&one, &payload.file, payload.volume_generation, payload.open_flags,
                     payload.flags);
   return one;
@@ -34,7 +32,7 @@ behaviour read_of(const Record& record) {
 
 behaviour connect_of(const Record& record) {
   const auto payload = record.payload<connect_payload>();
-  behaviour one = common_of(record, payload.exe);
+  behaviour one = common_of(record);
   __u64 destination[2];
   std::memcpy(destination, payload.dst, sizeof(destination));
   connect_object(&one, destination, payload.dst_port, payload.family, payload.protocol,
@@ -129,7 +127,7 @@ TEST_F(KnownTest, WhatDiffersInAnythingIsSent) {
     read(token_);
     return 0;
   });
-  EXPECT_EQ(reads().size(), 1U) << "the same program in another process";
+  EXPECT_EQ(reads().size(), 1U) << "a process of which nobody knows whom it descends from";
   EXPECT_EQ(harvested(), 0U);
 }
 

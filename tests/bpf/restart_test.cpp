@@ -285,7 +285,8 @@ TEST_F(RestartTest, CountsTheRecordsOfAnotherContract) {
   load.fork_children(15);
   const std::string set = sets().at(0);
   std::string foreign = set;  // as a build with another wire contract would have called it
-  foreign.replace(foreign.find("set-1-1"), 7, "set-1-99");
+  const std::string own = "set-1-" + std::to_string(IDTRAIL_WIRE_CONTRACT) + "-";
+  foreign.replace(foreign.find(own), own.size(), "set-1-99-");
   ASSERT_EQ(rename(set.c_str(), foreign.c_str()), 0);
   Sensor upgraded = open_sensor(pinned());
   EXPECT_TRUE(upgraded.takeover().found);

@@ -3,7 +3,7 @@ idtrail_unit_test(agent_decode_test SOURCES agent_behaviour_test.cpp agent_decod
   agent_network_name_test.cpp LIBS idtrail_decode)
 idtrail_unit_test(agent_identity_test
   SOURCES agent_cgroup_path_test.cpp agent_containers_test.cpp agent_entry_test.cpp
-          agent_flat_map_test.cpp agent_lineage_test.cpp agent_processes_test.cpp
+          agent_flat_map_test.cpp agent_descent_test.cpp agent_lineage_test.cpp agent_processes_test.cpp
           agent_token_claims_test.cpp agent_volumes_test.cpp
   LIBS idtrail_decode idtrail_identity)
 idtrail_unit_test(agent_recording_test SOURCES agent_recording_test.cpp LIBS idtrail_recording)

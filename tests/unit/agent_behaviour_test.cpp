@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstring>
 #include <random>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -31,10 +32,8 @@ TEST(SipHash, AgreesWithAnotherImplementation) {
 behaviour some() {
   behaviour one{};
   one.cgroup_id = 77;
-  one.start_boot_ns = 7'000'000'001;
-  one.tgid = 4242;
+  one.lineage = 7'000'000'001;
   one.kind = EVENT_credential;
-  one.exe = {.inode = 11, .device = 5, .generation = 2};
   one.object[0] = 1234;
   one.object[1] = 5678;
   one.object[2] = 9;
@@ -76,7 +75,7 @@ Event decoded(const testing::Bytes& record) {
 }
 
 TEST(BehaviourOf, TheSourcePortIsNoneOfAConnect) {
-  const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3};
+  const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3, .lineage = 8};
   const testing::Program program{.path = "/bin/a"};
   testing::Bytes one = testing::connect_record(act, program, 0x0A600001, 443);
   testing::Bytes two = one;
@@ -92,9 +91,28 @@ TEST(BehaviourOf, TheSourcePortIsNoneOfAConnect) {
   EXPECT_NE(behaviour_key(&*first, kSecret), behaviour_key(&*third, kSecret));
 }
 
-TEST(BehaviourOf, AnExecIsAlwaysSent) {
+TEST(BehaviourOf, ExecsForksAndEndsAreThoseOfTheirLineage) {
+  const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3, .lineage = 8};
+  testing::Act other = act;
+  other.tgid = 43;
+  const testing::Program program{.path = "/bin/a"};
+  const auto exec = behaviour_of(decoded(testing::exec_record(act, program)));
+  const auto again = behaviour_of(decoded(testing::exec_record(other, program)));
+  const auto fork = behaviour_of(decoded(testing::fork_record(act, other)));
+  const auto end = behaviour_of(decoded(testing::exit_record(act)));
+  other.cgroup = 10;
+  const auto away = behaviour_of(decoded(testing::fork_record(act, other)));
+  ASSERT_TRUE(exec && again && fork && away && end);
+  EXPECT_EQ(behaviour_key(&*exec, kSecret), behaviour_key(&*again, kSecret));
+  std::set<std::uint64_t> keys;
+  for (const auto& one : {exec, fork, away, end}) keys.insert(behaviour_key(&*one, kSecret));
+  EXPECT_EQ(keys.size(), 4U);
+}
+
+TEST(BehaviourOf, WithoutALineageItIsAlwaysSent) {
   const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3};
   EXPECT_FALSE(behaviour_of(decoded(testing::exec_record(act, {.path = "/bin/a"}))));
+  EXPECT_FALSE(behaviour_of(decoded(testing::exit_record(act))));
 }
 
 }  // namespace

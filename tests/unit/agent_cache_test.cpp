@@ -15,7 +15,8 @@ using testing::kSecond;
 /// A pod whose application has read its token and connected once.
 struct Learned {
   Pipeline pipeline{testing::snapshot()};
-  Act app{.at = 100 * kSecond, .cgroup = kCgroupA, .tgid = 200, .start = 100};
+  CacheOrders exec;  // as its start gave them
+  Act app{.at = 100 * kSecond, .cgroup = kCgroupA, .tgid = 200, .start = 100, .lineage = 7};
 
   Learned() {
     pipeline.on_fact(testing::cgroup_fact(1, 0, "/"));
@@ -25,6 +26,7 @@ struct Learned {
     pipeline.on_fact(
         testing::token_volume_fact(testing::kTokenDevice, testing::kPodUid, testing::kTokenInode));
     pipeline.on_record(testing::exec_record(app, testing::kNodeJs));
+    exec = pipeline.take_cache_orders();
   }
   void connect(const Act& act, std::uint64_t at, std::uint16_t flags = 0) {
     Act now = act;
@@ -56,11 +58,42 @@ TEST(CacheOrders, WhatIsKnownNeedNotBeSentAgain) {
   pod.connect(pod.app, 101 * kSecond);
   const CacheOrders orders = pod.pipeline.take_cache_orders();
   ASSERT_EQ(orders.known.size(), 1U);
-  EXPECT_EQ(orders.known[0].key.tgid, pod.app.tgid);
+  EXPECT_EQ(orders.known[0].key.lineage, pod.app.lineage);
   EXPECT_EQ(orders.known[0].key.kind, EVENT_connect);
   EXPECT_NE(orders.known[0].behaviour_id, 0U);
   EXPECT_FALSE(orders.forget_all);
   EXPECT_TRUE(pod.pipeline.take_cache_orders().known.empty());
+}
+
+TEST(CacheOrders, AKnownExecNeedNotBeSentAgain) {
+  const Learned pod;
+  ASSERT_EQ(pod.exec.known.size(), 1U);
+  EXPECT_EQ(pod.exec.known[0].key.kind, EVENT_exec);
+  EXPECT_EQ(pod.exec.known[0].key.lineage, pod.app.lineage);
+  EXPECT_NE(pod.exec.known[0].behaviour_id, 0U);
+}
+
+TEST(CacheOrders, ForksAndEndsOfAKnownLineageTellNothing) {
+  Learned pod;
+  Act child = pod.app;
+  child.tgid = 201;
+  pod.pipeline.on_record(testing::fork_record(pod.app, child));
+  pod.pipeline.on_record(testing::exit_record(child));
+  Act stranger = child;
+  stranger.lineage = 8;
+  pod.pipeline.on_record(testing::exit_record(stranger));
+  const CacheOrders orders = pod.pipeline.take_cache_orders();
+  ASSERT_EQ(orders.known.size(), 2U) << "of a lineage that nobody knows every end is sent";
+  EXPECT_EQ(orders.known[0].key.kind, EVENT_fork);
+  EXPECT_EQ(orders.known[1].key.kind, EVENT_exit);
+
+  v1::Fact fact;
+  fact.mutable_harvest()->set_identity_id(orders.known[0].identity_id);
+  fact.mutable_harvest()->set_place(orders.known[0].place);
+  fact.mutable_harvest()->set_kind(EVENT_fork);
+  fact.mutable_harvest()->set_count(41);
+  pod.pipeline.on_fact(fact);
+  EXPECT_FALSE(pod.pipeline.top().rows(0).events().contains("fork")) << "it is no behaviour";
 }
 
 TEST(CacheOrders, AHarvestCountsAsIfItHadBeenSent) {

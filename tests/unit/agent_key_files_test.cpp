@@ -18,7 +18,8 @@ const testing::Program kCat{.path = "/bin/cat", .flags = EXEC_OVERLAY};
 /// A pod whose application reads its key while it learns; then the window passes.
 struct Pod {
   Pipeline pipeline;
-  Act app{.at = 100 * kSecond, .cgroup = testing::kCgroupA, .tgid = 200, .start = 100};
+  Act app{
+      .at = 100 * kSecond, .cgroup = testing::kCgroupA, .tgid = 200, .start = 100, .lineage = 7};
 
   explicit Pod(const v1::SnapshotFact& snapshot = testing::snapshot()) : pipeline(snapshot) {
     pipeline.on_fact(testing::cgroup_fact(1, 0, "/"));
@@ -53,6 +54,7 @@ struct Pod {
 
 TEST(KeyFiles, AKnownReadIsSilentAndMayStayInTheKernel) {
   Pod pod;
+  (void)pod.pipeline.take_cache_orders();  // of its exec
   const auto record = testing::keyfile_record(pod.app, kNodeJs, "/etc/ssl/tls.key", KEY_TLS);
   EXPECT_TRUE(pod.read(pod.app, kNodeJs, record).empty());
   const auto orders = pod.pipeline.take_cache_orders();

@@ -23,6 +23,12 @@ struct Act {
   std::uint64_t cgroup = 1;
   std::uint32_t tgid = 100;
   std::uint64_t start = 1;
+  std::uint64_t lineage = 0;
+  std::uint16_t flags = 0;  // enum event_flag
+  struct {
+    std::uint32_t tgid = 0;
+    std::uint64_t start = 0;
+  } tree{};
 };
 
 struct Program {
@@ -55,6 +61,10 @@ Bytes record(const Act& act, std::uint16_t kind, const Payload& payload, const B
   header.tgid = act.tgid;
   header.tid = act.tgid;
   header.kind = kind;
+  header.flags = act.flags;
+  header.lineage = act.lineage;
+  header.tree_tgid = act.tree.tgid;
+  header.tree_start_boot_ns = act.tree.start;
   header.size = static_cast<std::uint32_t>(sizeof(header) + sizeof(payload) + tail.size());
   Bytes out;
   out.reserve(header.size);
@@ -75,13 +85,15 @@ inline file_id exe_of(const Program& program) {
   return program.exe.inode != 0 ? program.exe : file_of(program.path);
 }
 
-inline Bytes exec_record(const Act& act, const Program& program, const Act& parent = {}) {
+inline Bytes exec_record(const Act& act, const Program& program, const Act& parent = {},
+                         std::uint64_t ancestor = 0) {
   const std::string& filename = program.filename.empty() ? program.path : program.filename;
   const std::string& args = program.args.empty() ? program.path : program.args;
   exec_payload payload{};
   payload.exe = exe_of(program);
   payload.parent_tgid = parent.tgid;
   payload.parent_start_boot_ns = parent.start;
+  payload.ancestor = ancestor;
   payload.flags = program.flags;
   payload.path_size = static_cast<std::uint16_t>(program.path.size() + 1);
   payload.filename_size = static_cast<std::uint16_t>(filename.size() + 1);

@@ -116,7 +116,7 @@ std::vector<Operation> operations(const Places& places) {
       {"open_close", 100, [places] { open_close(places.ordinary, false); }},
       {"credential_read", 80, [places] { open_close(places.credential, true); }},
       {"fork_exit", 10, [] { fork_wait(nullptr); }},
-      {"exec", 4, [places] { fork_wait(places.program.c_str()); }},
+      {"exec", 20, [places] { fork_wait(places.program.c_str()); }},
       {"connect_close", 12, [server] { connect_close(*server); }},
       {"tcp_send", 50, [ends] { tcp_send(ends); }},
       {"udp_send", 50, [sink, sender] { udp_send(sender, *sink); }},
