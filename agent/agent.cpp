@@ -117,9 +117,13 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
   if (now - last_second_ < kSecondNs) return;
   last_second_ = now;
   sensor_.beat();
-  if (books_.due(now, records_of_others_)) read_books();
-  if (now - last_walk_ >= kWalkNs) {
+  const bool walks = now - last_walk_ >= kWalkNs;
+  if (books_.due(now, records_of_others_)) {
+    read_books();
+  } else if (walks) {
     known_.harvest(now);
+  }
+  if (walks) {
     if (!sensor_.walk()) ++walks_failed_;
     last_walk_ = now;
   }
@@ -136,8 +140,9 @@ void LiveAgent::tick(std::uint64_t now, bool busy) {
 }
 
 void LiveAgent::read_books() {
-  known_.harvest(boot_now_ns());
-  books_.read();
+  const std::uint64_t now = boot_now_ns();
+  known_.harvest(now);
+  known_.forget_cgroups(books_.read(), now);
 }
 
 void LiveAgent::ask(const LookUp& look_up) {

@@ -60,15 +60,19 @@ void Books::feed_losses() {
   feed_(fact);
 }
 
-void Books::read() {
+std::vector<std::uint64_t> Books::read() {
   // Collected first: books are closed on the way.
   std::vector<CgroupBooks> all;
   const auto read = sensor_.books([&](const CgroupBooks& books) { all.push_back(books); });
   if (!read) spdlog::error("books not read error=\"{}\"", read.error().message);
-  for (const auto& books : all) feed(books);
+  std::vector<std::uint64_t> closed;
+  for (const auto& books : all) {
+    if (feed(books)) closed.push_back(books.cgroup_id);
+  }
+  return closed;
 }
 
-void Books::feed(const CgroupBooks& books) {
+bool Books::feed(const CgroupBooks& books) {
   std::uint64_t sum = 0;
   for (const auto& kind : books.counts) sum = std::accumulate(kind.begin(), kind.end(), sum);
   Fed& fed = fed_[books.cgroup_id];
@@ -77,9 +81,10 @@ void Books::feed(const CgroupBooks& books) {
   const bool changed = sum != fed.sum;
   fed = {.sum = sum, .leaving = books.removed};
   if (changed || last) feed_(fact_of(books, last, since_, looked_));
-  if (!last) return;
+  if (!last) return false;
   sensor_.close_books(books.cgroup_id);
   fed_.erase(books.cgroup_id);
+  return true;
 }
 
 }  // namespace idtrail

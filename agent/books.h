@@ -25,14 +25,16 @@ class Books {
   /// `now` is CLOCK_BOOTTIME in nanoseconds; `records` is how many came so far: while none do, the
   /// books change little, and to look through the whole table is dear.
   bool due(std::uint64_t now, std::uint64_t records);
-  /// All that changed since the last time.
-  void read();
+  /// All that changed since the last time. Returns the cgroups that are gone: their books are
+  /// closed.
+  std::vector<std::uint64_t> read();
   /// Cgroups for which there was no room: their events are on the books of nobody.
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
 
  private:
   void feed_losses();
-  void feed(const CgroupBooks& books);
+  /// True if they are closed now.
+  bool feed(const CgroupBooks& books);
 
   Sensor& sensor_;
   Feed feed_;

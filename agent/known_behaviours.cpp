@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/known_behaviours.h"
 
+#include <unordered_set>
+
 #include "idtrail/events.h"
 
 namespace idtrail {
@@ -54,6 +56,12 @@ void KnownBehaviours::feed(const Verdict& verdict, std::uint64_t hits, std::uint
   harvest.set_count(hits);
   harvest.set_last_boot_ns(now);
   feed_(fact);
+}
+
+void KnownBehaviours::forget_cgroups(const std::vector<std::uint64_t>& gone, std::uint64_t now) {
+  if (gone.empty()) return;
+  const std::unordered_set<std::uint64_t> cgroups(gone.begin(), gone.end());
+  forget(now, [&](const Verdict& one) { return cgroups.contains(one.cgroup_id); });
 }
 
 void KnownBehaviours::harvest(std::uint64_t now) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/cache_orders.h"
 #include "agent/kernel/known_table.h"
@@ -23,6 +24,8 @@ class KnownBehaviours {
   /// Feeds what was counted since the last call; `now` is CLOCK_BOOTTIME in nanoseconds. Belongs
   /// before each reading of the books, which close when a cgroup goes.
   void harvest(std::uint64_t now);
+  /// Cgroups that are gone: no process can hit what was known of them.
+  void forget_cgroups(const std::vector<std::uint64_t>& gone, std::uint64_t now);
   [[nodiscard]] std::size_t size() const { return verdicts_.size(); }
   [[nodiscard]] std::uint64_t evicted() const { return evicted_; }
 

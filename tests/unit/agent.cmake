@@ -13,5 +13,6 @@ idtrail_unit_test(agent_pipeline_test
 idtrail_unit_test(agent_guard_test SOURCES agent_guard_test.cpp LIBS idtrail_guard)
 idtrail_unit_test(agent_metrics_test SOURCES agent_metrics_test.cpp LIBS idtrail_api PkgConfig::PROMETHEUS fmt::fmt)
 if(IDTRAIL_BPF)
+  idtrail_unit_test(agent_known_test SOURCES agent_known_test.cpp LIBS idtrail_known)
   idtrail_unit_test(agent_stacks_test SOURCES agent_stacks_test.cpp LIBS idtrail_stacks)
 endif()
