@@ -51,6 +51,12 @@ class Pipeline::Stages {
     if (is_self_test(*event)) return;
     const std::optional<Actor> actor = resolver_.apply(*event, now_);
     if (resolver_.stirred()) review();
+    if (const std::uint64_t turns = resolver_.processes().lineages_forgotten(); turns != turns_) {
+      // Or a verdict would keep from us what we no longer know.
+      turns_ = turns;
+      orders_ = CacheOrders();
+      orders_.forget_all = true;
+    }
     if (!actor) return order_lineage(*event);
     if (actor->waits || actor->place->waiting != 0) {
       wait(record, *actor);
@@ -179,10 +185,19 @@ class Pipeline::Stages {
            std::holds_alternative<CredentialRead>(event.body);
   }
 
+  /// Known; or of a class that takes no part in baselines, of which one tells as much as many.
+  [[nodiscard]] static bool may_stay_in_kernel(const Observation& seen) {
+    if (seen.who.unresolved || seen.novelty.session) return false;
+    if (seen.novelty.known) return true;
+    const bool counted_only = std::holds_alternative<UnixConnect>(seen.event.body) ||
+                              std::holds_alternative<Accept>(seen.event.body);
+    return counted_only && seen.who.subject->entry != Entry::kEntered;
+  }
+
   /// Tells the kernel's cache what it need not send again, and what it must.
   void order(const Observation& seen, Place& place) {
     const Novelty& novelty = seen.novelty;
-    const bool known = novelty.known && !novelty.session && !seen.who.unresolved;
+    const bool known = may_stay_in_kernel(seen);
     if (seen.event.sampled && !known) counters_.add(Counter::sample_not_known);
     const bool is_read = std::holds_alternative<CredentialRead>(seen.event.body);
     const bool alerted = seen.event.at < place.alert_until;
@@ -332,6 +347,7 @@ class Pipeline::Stages {
   Gaps gaps_;
   const Subject nobody_;  // who acts in a gap
   CacheOrders orders_;
+  std::uint64_t turns_ = 0;  // of the lineages
   Decoder decoder_;
   Resolver resolver_;
   WaitingRoom waiting_;

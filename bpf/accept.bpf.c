@@ -7,6 +7,7 @@
  * A queue that turns out to be empty is how every loop of accepts ends: no event, nor is a signal. */
 #include "bpf/lib/accept.h"
 #include "bpf/lib/inet.h"
+#include "bpf/lib/known.h"
 #include "bpf/lib/ring.h"
 
 struct accept_event {
@@ -14,21 +15,67 @@ struct accept_event {
 	struct socket_payload socket;
 };
 
+/* What the behaviour is made of. */
+struct ends {
+	__u64 peer[2];
+	__u16 peer_port;
+	__u16 local_port;
+	__u16 family;
+	__u16 protocol;
+};
+
+static __always_inline struct ends ends_of_socket(const struct sock *sk, bool typed, int result)
+{
+	struct ends ends = {
+		.local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport)),
+		.family = family_of(sk, typed),
+		.protocol = READ(typed, sk, sk_protocol),
+	};
+
+	if (!result)
+		read_peer((__u8(*)[16])ends.peer, &ends.peer_port, sk, typed);
+	return ends;
+}
+
+static __always_inline enum verdict verdict_on_accept(const struct ends *ends,
+						      const struct task_struct *task,
+						      const struct control *settings, int result)
+{
+	struct behaviour behaviour;
+
+	behaviour_of(&behaviour, task, EVENT_accept, own_lineage());
+	connect_object(&behaviour, ends->peer, ends->local_port, ends->family, ends->protocol,
+		       result);
+	return verdict_on(&behaviour, settings);
+}
+
 /* After a failure sk is the listener, whose peer is nobody. */
 static __always_inline int emit_accept(const struct sock *sk, bool typed, int result)
 {
+	const struct control *settings = control_of_agent();
 	const struct task_struct *task = current_task();
 	struct accept_event *event;
+	struct arrival arrival;
+	enum verdict verdict;
+	struct ends ends;
 
-	if (from_agent() || result == -EAGAIN || result == -EINTR || result == -ERESTARTSYS ||
+	if (!settings || from_agent() || result == -EAGAIN || result == -EINTR || result == -ERESTARTSYS ||
 	    !is_inet(sk, typed))
 		return 0;
-	event = event_reserve(task, EVENT_accept, sizeof(*event));
+	ends = ends_of_socket(sk, typed, result);
+	verdict = verdict_on_accept(&ends, task, settings, result);
+	if (verdict == VERDICT_KNOWN)
+		return 0;
+	arrival = event_arrive(task);
+	if (verdict == VERDICT_SAMPLE)
+		arrival.flags |= EVENT_SAMPLED;
+	event_ask_quota(&arrival, EVENT_accept, 0);
+	event = event_take_room(&arrival, task, EVENT_accept, sizeof(*event));
 	if (!event)
 		return 0;
 	fill_socket(&event->socket, task, sk, typed, result, 0);
-	if (!result)
-		read_peer(&event->socket.peer, &event->socket.peer_port, sk, typed);
+	__builtin_memcpy(event->socket.peer, ends.peer, sizeof(ends.peer));
+	event->socket.peer_port = ends.peer_port;
 	event_submit(event, EVENT_accept);
 	return 0;
 }

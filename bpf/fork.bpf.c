@@ -12,30 +12,29 @@ struct fork_event {
 
 /* The child runs its parent's program and descends from it. Where the parent was moved and has run
  * nothing since, so has the child: its exec will show whence it came. */
-static __always_inline void inherit(const struct process_row *parent,
-				    const struct task_struct *child, bool told)
+static __always_inline void inherit(const struct process_row *from, const struct task_struct *child,
+				    bool told)
 {
 	struct process_row *row = process_row(free_slot(child->tgid));
-	bool is_root = parent->marks & PROCESS_ROOT;
+	const struct file *exe = (const struct file *)from->exe;
+	struct process one = process_in(from);
 	__u64 start = child->start_boottime;
 	__u32 tgid = child->tgid;
 
+	if (!row || one.tgid != bpf_get_current_pid_tgid() >> 32 || from->check != check_of(&one))
+		return; /* the parent has lost its row this moment */
 	/* Or the compiler makes one load of the child's and the row's, which the verifier refuses. */
 	barrier_var(start);
 	barrier_var(tgid);
-	if (!row)
-		return;
-	row->start_boot_ns = start;
-	row->tgid = tgid;
-	row->lineage = parent->lineage;
-	row->ancestor = parent->lineage;
-	row->cgroup_id = parent->cgroup_id;
-	row->exe = parent->exe;
-	row->tree_start_boot_ns = is_root ? start : parent->tree_start_boot_ns;
-	row->tree_tgid = is_root ? tgid : parent->tree_tgid;
-	row->marks = parent->marks & PROCESS_HOST_MNTNS;
-	row->told = told;
-	row->check = check_of(row);
+	if (one.marks & PROCESS_ROOT) {
+		one.tree_start_boot_ns = start;
+		one.tree_tgid = tgid;
+	}
+	one.start_boot_ns = start;
+	one.tgid = tgid;
+	one.ancestor = one.lineage;
+	one.marks &= PROCESS_HOST_MNTNS;
+	write_row(row, &one, exe, told);
 }
 
 SEC("?tp_btf/sched_process_fork")

@@ -7,15 +7,17 @@
  * After a success the peer tells where it is bound: the file, whatever link, bind mount or relative
  * name led to it, and its path where it was bound. So the container runtime's socket is that of the
  * node wherever a pod has mounted it. A message sent without a connection is not seen. */
+#include "bpf/lib/known.h"
 #include "bpf/lib/path.h"
 #include "bpf/lib/ring.h"
+#include "bpf/lib/words.h"
 
 #define NAME_MASK 127 /* a power of two above EVENT_SUN_MAX; for the verifier */
 
 struct unix_event {
 	struct event_header hdr;
 	struct unix_payload unix;
-	char tail[NAME_MASK + 1 + EVENT_PATH_MAX];
+	char tail[NAME_MASK + 1 + EVENT_PATH_MAX] __attribute__((aligned(8)));
 };
 
 struct {
@@ -41,62 +43,121 @@ static __always_inline __u32 add_name(struct unix_event *out, const struct attem
 	if (size > EVENT_SUN_MAX)
 		size = EVENT_SUN_MAX;
 	size &= NAME_MASK;
+	__builtin_memset(out->tail, 0, NAME_MASK + 1);
 	bpf_probe_read_kernel(out->tail, size, tried->to + sizeof(__u16));
 	out->unix.name_size = size;
 	return size;
 }
 
-static __always_inline __u32 add_path(struct unix_event *out, __u32 slot, __u32 used,
-				      const struct sock *peer)
+/* A name ends at its first zero byte, unless it begins with one: then all of it counts. Not static:
+ * see process_slot(). */
+__noinline __u64 name_key(__u32 slot)
 {
-	const struct path *bound = &((const struct unix_sock *)peer)->path;
-	const struct dentry *dentry = BPF_CORE_READ(bound, dentry);
-	struct written path;
+	const struct control *settings = control_of_agent();
+	const struct unix_event *out = bpf_map_lookup_elem(&scratch, &slot);
+	const __u64 *words;
+	struct sip_state state;
+	bool abstract;
 
-	if (!dentry) /* abstract, or without a name */
+	if (!out || !settings)
 		return 0;
-	out->unix.file = file_id(BPF_CORE_READ(dentry, d_inode));
-	path = write_path(&out->tail[used & NAME_MASK], slot, BPF_CORE_READ(bound, mnt), dentry);
+	words = (const __u64 *)out->tail;
+	abstract = !out->tail[0];
+	state = sip_begin(settings->secret);
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < (EVENT_SUN_MAX + 7) / 8; i++) {
+		if (!abstract && ends_of(words[i])) {
+			sip_absorb(&state, until_end(words[i]));
+			break;
+		}
+		sip_absorb(&state, words[i]);
+	}
+	return sip_end(&state, abstract ? out->unix.name_size : 0);
+}
+
+/* Where the peer is bound; NULL where nothing was reached, or what has no place. */
+static __always_inline const struct path *bound_of(const struct attempt *tried)
+{
+	const struct socket *sock = tried->sock;
+	const struct unix_sock *local, *peer;
+
+	if (tried->result || tried->flags)
+		return NULL;
+	local = (const void *)BPF_CORE_READ(sock, sk);
+	peer = (const void *)BPF_CORE_READ(local, peer);
+	return BPF_CORE_READ(peer, path.dentry) ? &peer->path : NULL;
+}
+
+static __always_inline __u32 add_path(struct unix_event *out, __u32 slot, __u32 used,
+				      const struct path *bound)
+{
+	const struct written path =
+		write_path(&out->tail[used & NAME_MASK], slot, BPF_CORE_READ(bound, mnt),
+			   BPF_CORE_READ(bound, dentry));
+
 	if (path.cut)
 		out->unix.flags |= UNIX_PATH_CUT;
 	out->unix.path_size = path.size;
 	return path.size;
 }
 
+static __always_inline enum verdict verdict_on_connect(struct unix_event *out,
+						       const struct task_struct *task,
+						       const struct control *settings, __u32 slot)
+{
+	struct behaviour behaviour;
+
+	out->unix.name_key = name_key(slot);
+	behaviour_of(&behaviour, task, EVENT_unix, own_lineage());
+	unix_object(&behaviour, out->unix.name_key, &out->unix.file, out->unix.type,
+		    out->unix.result, out->unix.flags);
+	return verdict_on(&behaviour, settings);
+}
+
 static __always_inline int emit_unix(const struct attempt *tried, __u32 slot)
 {
+	const struct control *settings = control_of_agent();
 	const struct task_struct *task = current_task();
 	const struct socket *sock = tried->sock;
-	const struct unix_sock *local;
 	const struct task_struct *parent;
+	const struct path *bound;
 	struct unix_event *out;
 	struct arrival arrival;
+	enum verdict verdict;
 	__u16 family = 0;
 	__u32 used;
 
 	bpf_probe_read_kernel(&family, sizeof(family), tried->to);
-	if (from_agent() || tried->result == -EISCONN || family != AF_UNIX ||
+	if (!settings || from_agent() || tried->result == -EISCONN || family != AF_UNIX ||
 	    tried->to_bytes <= (int)sizeof(family))
 		return 0;
 	out = bpf_map_lookup_elem(&scratch, &slot);
 	if (!out)
 		return 0;
-	arrival = event_admit(task, EVENT_unix, 0);
-	if (!arrival.row)
-		return 0;
-	parent = TASK_READ(task, real_parent);
 	out->unix = (struct unix_payload){
-		.exe = exe_id(task),
-		.parent_start_boot_ns = start_boot_ns(parent),
-		.parent_tgid = TASK_READ(parent, tgid),
 		.result = tried->result,
 		.flags = tried->flags,
 		.type = BPF_CORE_READ(sock, type),
 	};
 	used = add_name(out, tried);
-	local = (const void *)BPF_CORE_READ(sock, sk);
-	if (!tried->result && !tried->flags)
-		used += add_path(out, slot, used, BPF_CORE_READ(local, peer));
+	bound = bound_of(tried);
+	if (bound)
+		out->unix.file = file_id(BPF_CORE_READ(bound, dentry, d_inode));
+	verdict = verdict_on_connect(out, task, settings, slot);
+	if (verdict == VERDICT_KNOWN)
+		return 0;
+	arrival = event_arrive(task);
+	if (verdict == VERDICT_SAMPLE)
+		arrival.flags |= EVENT_SAMPLED;
+	event_ask_quota(&arrival, EVENT_unix, 0);
+	if (!arrival.row)
+		return 0;
+	parent = TASK_READ(task, real_parent);
+	out->unix.exe = exe_id(task);
+	out->unix.parent_start_boot_ns = start_boot_ns(parent);
+	out->unix.parent_tgid = TASK_READ(parent, tgid);
+	if (bound)
+		used += add_path(out, slot, used, bound);
 	if (used > sizeof(out->tail)) /* for the verifier */
 		return 0;
 	event_output(&out->hdr, &arrival, task, EVENT_unix,

@@ -32,6 +32,19 @@ std::optional<behaviour> behaviour_of(const Event& event) {
                    connect->result);
     return one;
   }
+  if (const auto* accept = std::get_if<Accept>(&event.body)) {
+    __u64 peer[2];
+    static_assert(sizeof(peer) == sizeof(accept->peer));
+    std::memcpy(peer, accept->peer.data(), sizeof(peer));
+    connect_object(&one, peer, accept->local_port, accept->family, accept->protocol,
+                   accept->result);
+    return one;
+  }
+  if (const auto* reached = std::get_if<UnixConnect>(&event.body)) {
+    const file_id file = raw(reached->file);
+    unix_object(&one, reached->name_key, &file, reached->type, reached->result, reached->flags);
+    return one;
+  }
   if (std::holds_alternative<Exec>(event.body) || std::holds_alternative<Exit>(event.body)) {
     return one;
   }

@@ -224,6 +224,7 @@ Refusal decode_unix(Bytes rest, Event& event) {
   body.result = payload->result;
   body.flags = payload->flags;
   body.type = payload->type;
+  body.name_key = payload->name_key;
   const bool good = take_bytes(rest, payload->name_size, EVENT_SUN_MAX, body.name) &&
                     take_text(rest, payload->path_size, EVENT_PATH_MAX, body.path);
   if (!body.name.starts_with('\0')) body.name = body.name.substr(0, body.name.find('\0'));

@@ -18,8 +18,15 @@ const Descent* Lineages::find(LineageId lineage) {
 }
 
 void Lineages::put(LineageId lineage, const Descent& what) {
-  if (lineage == LineageId{} || find(lineage) != nullptr) return;
-  if (young_.size() >= half_) old_ = std::exchange(young_, {});
+  if (lineage == LineageId{}) return;
+  const Descent* known = find(lineage);
+  const bool better =
+      known != nullptr && ((what.start_seen && !known->start_seen) || what.place != known->place);
+  if (known != nullptr && !better) return;
+  if (young_.size() >= half_) {
+    if (old_.size() != 0) ++turns_;
+    old_ = std::exchange(young_, {});
+  }
   young_[static_cast<std::uint64_t>(lineage)] = what;
 }
 

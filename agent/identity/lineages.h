@@ -35,12 +35,16 @@ class Lineages {
 
   /// Until the next call. Null where it is not known.
   [[nodiscard]] const Descent* find(LineageId lineage);
-  /// As `what` is now; what stood there before is kept.
+  /// As `what` is now. What stood there before is kept, unless its start was not seen and this
+  /// one's was, or its place had not become known yet.
   void put(LineageId lineage, const Descent& what);
+  /// How often half of them were forgotten.
+  [[nodiscard]] std::uint64_t turns() const { return turns_; }
   [[nodiscard]] std::size_t size() const { return young_.size() + old_.size(); }
 
  private:
   std::size_t half_;
+  std::uint64_t turns_ = 0;
   FlatMap<Descent> young_;
   FlatMap<Descent> old_;
 };

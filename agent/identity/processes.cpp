@@ -79,6 +79,15 @@ Process* Processes::recall(const Event& event, LineageId lineage) {
   return process;
 }
 
+const Process* Processes::guest(const Event& event, const Place& place) {
+  const Descent* known = lineages_.find(event.lineage);
+  if (known == nullptr || known->place != place.serial) return nullptr;
+  static_cast<Descent&>(guest_) = *known;
+  guest_.key = event.process;
+  guest_.tree = event.tree;
+  return &guest_;
+}
+
 /// The process as it was when its parent forked it; null where nothing is known of that.
 Process* Processes::born_of(const Event& event, LineageId ancestor) {
   const Descent* known = lineages_.find(ancestor);
@@ -168,8 +177,17 @@ const Process& Processes::on_exec(const Event& event, const Exec& exec, Place& p
   if (process == nullptr && !from_own) process = born_of(event, exec.ancestor);
   if (process == nullptr) process = &adopt(event, exec.parent, place);
   if (process->place != place.serial) move(*process, place);
+  const Descent* above = from_own ? nullptr : lineages_.find(exec.ancestor);
+  if (above != nullptr && above->place == place.serial) {
+    // Its row may have come of a record of its own between fork and exec: that says who it is, not
+    // whom it descends from.
+    process->ancestor = above->entry == Entry::kRuntime ? nullptr : above->subject;
+  }
   process->host_mntns = (exec.flags & EXEC_HOST_MNTNS) != 0;
-  if (process->entry == Entry::kRuntime || process->awaits_exec) {
+  // Where nothing is known of it the kernel's word is taken: it came from outside.
+  const bool came_in =
+      (exec.flags & EXEC_TOP) != 0 && process->entry == Entry::kUnknown && place.is_container();
+  if (process->entry == Entry::kRuntime || process->awaits_exec || came_in) {
     leave_runtime(*process, exec, place);
   }
   run(*process, exec, place);

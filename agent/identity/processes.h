@@ -48,8 +48,12 @@ class Processes {
   [[nodiscard]] const Process* find(const ProcessKey& key) const;
   /// By tgid alone, the latest that is alive: for facts, which name parents so.
   [[nodiscard]] const Process* find_living(std::uint32_t tgid) const;
+  /// A process of which nobody hears again, so that it takes no room; until the next call. Null
+  /// where its lineage is not known.
+  [[nodiscard]] const Process* guest(const Event& event, const Place& place);
   /// What a process of this lineage runs; null where it is not known.
   [[nodiscard]] const Subject* subject_of(LineageId lineage);
+  [[nodiscard]] std::uint64_t lineages_forgotten() const { return lineages_.turns(); }
   [[nodiscard]] std::size_t size() const { return by_key_.size(); }
   [[nodiscard]] std::size_t subjects() const { return subjects_.size(); }
 
@@ -79,6 +83,7 @@ class Processes {
   Counters& counters_;
   Subjects subjects_;
   Lineages lineages_;
+  Process guest_;
   Executables executables_;
   std::uint32_t capacity_;
   std::vector<Process> rows_;  // row 0 is no process

@@ -94,9 +94,10 @@ std::optional<Actor> Resolver::act(const Event& event, const Body& body, BootTim
 
 // The opener may have run another program since: it is looked up, and not changed by the old one.
 std::optional<Actor> Resolver::flow(const Event& event, const Flow& flow, BootTime now) {
-  const Process* opener = processes_.find(event.process);
-  if (opener == nullptr) return act(event, flow, now);
   const Cgroups::Node node = cgroups_.find(event.cgroup);
+  const Process* opener = processes_.find(event.process);
+  if (opener == nullptr) opener = processes_.guest(event, *node.place);
+  if (opener == nullptr) return act(event, flow, now);
   if (!node.in_scope) {
     counters_.add(Counter::out_of_scope);
     return std::nullopt;

@@ -14,21 +14,20 @@
 
 #include "bpf/lib/ledger.h"
 #include "bpf/lib/process.h"
+#include "bpf/lib/words.h"
 
 #include <stddef.h>
 
-#define DESCENT_NAME_MAX 128 /* NUL included; what is longer makes a lineage of its own */
+#define DESCENT_NAME_MAX 128 /* NUL included; what is longer makes a lineage that never comes again */
 #define DESCENT_ARGS_MAX 256 /* likewise */
 
-/* Of `what`, beside the flags of the exec. */
-#define DESCENT_TOP (1ULL << 16)
-#define DESCENT_FIRST (1ULL << 17)
+#define DESCENT_FIRST (1ULL << 16)
 
 struct descent {
 	__u64 from;
 	__u64 cgroup_id;
 	__u64 exe[2];
-	__u64 what; /* enum exec_flag, those above, size of args << 32 */
+	__u64 what; /* enum exec_flag, DESCENT_FIRST, size of args << 32 */
 	__u64 alone; /* not 0: like no other */
 	char name[DESCENT_NAME_MAX];
 	char args[DESCENT_ARGS_MAX]; /* at the top only */
@@ -157,21 +156,7 @@ static __always_inline bool take_first(__u64 cgroup_id)
 	return true;
 }
 
-/* A byte of it is zero. */
-static __always_inline bool ends_here(__u64 word)
-{
-	return (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
-}
-
-/* What comes before the first zero byte. */
-static __always_inline __u64 until_end(__u64 word)
-{
-	__u64 end = (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
-
-	return word & ((end & -end) >> 7) - 1;
-}
-
-/* The name as it lies in memory, by words, which is four times as cheap as by bytes. What stands
+/* The name as it lies in memory, by words. What stands
  * behind it is of no account. The count goes by memory, since the verifier would follow each. */
 static __always_inline void add_name(struct exec_scratch *to, const char *filename)
 {
@@ -187,7 +172,7 @@ static __always_inline void add_name(struct exec_scratch *to, const char *filena
 	for (__u32 i = DESCENT_NAME_WORD; i < DESCENT_ARGS_WORD; i++) {
 		__u64 word = to->descent.words[i];
 
-		if (ends_here(word)) {
+		if (ends_of(word)) {
 			to->descent.words[i] = until_end(word);
 			to->count = i + 1;
 			break;
@@ -228,27 +213,28 @@ static __always_inline void add_args_of_top(struct descent *to, const struct tas
 	to->what |= size << 32;
 }
 
-static __always_inline void begin_lineage(struct process_row *row, const struct descent *of,
-					  const struct exec_payload *exec, __u64 lineage)
+/* `one` is what the process was until now. */
+static __always_inline void begin_lineage(struct process *one, const struct descent *of,
+					  __u32 exec_flags, __u64 lineage)
 {
-	__u32 outside = exec->flags & EXEC_HOST_MNTNS ? PROCESS_HOST_MNTNS : 0;
+	__u32 outside = exec_flags & EXEC_HOST_MNTNS ? PROCESS_HOST_MNTNS : 0;
 	bool is_root = outside || of->what & DESCENT_FIRST;
 
-	row->lineage = lineage;
-	row->cgroup_id = of->cgroup_id;
-	if (of->what & DESCENT_TOP) {
-		row->tree_start_boot_ns = row->start_boot_ns;
-		row->tree_tgid = row->tgid;
-		row->marks = PROCESS_TOP | (is_root ? PROCESS_ROOT : 0);
+	one->lineage = lineage;
+	one->cgroup_id = of->cgroup_id;
+	if (exec_flags & EXEC_TOP) {
+		one->tree_start_boot_ns = one->start_boot_ns;
+		one->tree_tgid = one->tgid;
+		one->marks = PROCESS_TOP | (is_root ? PROCESS_ROOT : 0);
 	}
-	row->marks = (row->marks & ~PROCESS_HOST_MNTNS) | outside;
+	one->marks = (one->marks & ~PROCESS_HOST_MNTNS) | outside;
 }
 
-static __always_inline bool comes_to_top(const struct process_row *row, const struct descent *of,
-					 const struct exec_payload *exec)
+static __always_inline bool comes_to_top(const struct process *one, const struct descent *of,
+					 __u32 exec_flags)
 {
-	return row->cgroup_id != of->cgroup_id ||
-	       (row->marks & PROCESS_HOST_MNTNS && !(exec->flags & EXEC_HOST_MNTNS));
+	return one->cgroup_id != of->cgroup_id ||
+	       (one->marks & PROCESS_HOST_MNTNS && !(exec_flags & EXEC_HOST_MNTNS));
 }
 
 /* The current process runs what is told of the exec so far: gives it the lineage that it has from now
@@ -261,37 +247,40 @@ __noinline __u64 descend(void)
 	struct process_row *row = own_row(task); /* what it ran until now is no matter */
 	struct exec_payload *exec;
 	struct descent *of;
+	struct process one;
 
 	if (!row)
 		row = own_row_now();
 	if (!room || !row)
 		return 0;
+	one = process_in(row);
 	of = &room->descent.of;
 	exec = &room->event.exec;
 	of->what = of->alone = 0;
 	of->cgroup_id = cgroup_id(task);
 	of->exe[0] = exec->exe.inode;
 	of->exe[1] = (__u64)exec->exe.device << 32 | exec->exe.generation;
-	if (comes_to_top(row, of, exec))
-		of->what = DESCENT_TOP;
-	if (of->what || row->marks & PROCESS_TOP)
+	if (comes_to_top(&one, of, exec->flags))
+		exec->flags |= EXEC_TOP;
+	if (exec->flags & EXEC_TOP || one.marks & PROCESS_TOP)
 		exec->flags |= EXEC_FROM_OWN;
-	of->what |= exec->flags;
-	of->from = exec->ancestor = exec->flags & EXEC_FROM_OWN ? row->lineage : row->ancestor;
+	of->from = exec->ancestor = exec->flags & EXEC_FROM_OWN ? one.lineage : one.ancestor;
+	of->what = exec->flags;
 	add_name(room, (const void *)room->filename);
-	if (of->what & DESCENT_TOP) {
+	if (exec->flags & EXEC_TOP) {
 		take_all_words();
 		add_args_of_top(of, task);
 		if (!(exec->flags & EXEC_HOST_MNTNS) && take_first(of->cgroup_id))
 			of->what |= DESCENT_FIRST;
 	}
 	if (of->alone)
-		of->alone = row->start_boot_ns ^ (__u64)row->tgid << 40;
-	begin_lineage(row, of, exec,
-		      of->what & DESCENT_TOP ? fold_descent(DESCENT_WORDS) : recall_descent());
-	row->exe = (__u64)exe_of(task);
-	row->check = check_of(row);
-	return row->lineage;
+		of->alone = bpf_ktime_get_boot_ns();
+	begin_lineage(&one, of, exec->flags,
+		      exec->flags & EXEC_TOP ? fold_descent(DESCENT_WORDS) : recall_descent());
+	if (one.tgid != bpf_get_current_pid_tgid() >> 32)
+		return 0; /* the row was another's already */
+	write_row(row, &one, exe_of(task), row->told);
+	return one.lineage;
 }
 
 #endif /* IDTRAIL_BPF_DESCENT_H */

@@ -84,7 +84,7 @@ static __always_inline __u64 remember_key(struct memo *memo, __u32 index,
 	__u64 before = *version, key;
 
 	if (before & 1)
-		return 0; /* no verdict's: what came in between is sent */
+		return 0; /* no key: what came in between is sent */
 	*version = before + 1;
 	barrier();
 	memo->of = *one;
@@ -126,7 +126,7 @@ __noinline int verdict_of(__u64 key)
 	__u32 index = (key >> 1) % KNOWN_BUCKETS;
 	struct known_bucket *bucket = bpf_map_lookup_elem(&known, &index);
 
-	if (!bucket)
+	if (!bucket || !key) /* 0 marks the places that are free */
 		return VERDICT_SEND;
 #pragma unroll
 	for (int way = 0; way < KNOWN_WAYS; way++) {

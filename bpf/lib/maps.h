@@ -111,7 +111,7 @@ struct process_row {
 	__u32 tree_tgid;
 	__u32 marks; /* enum process_mark */
 	__u32 told; /* a record of this process was sent, so its end must be too */
-	__u64 check;
+	__u64 check; /* over the rest but exe and told */
 };
 
 struct {

@@ -22,14 +22,71 @@ static __always_inline const struct file *exe_of(const struct task_struct *task)
 	return TASK_READ(task, mm, exe_file);
 }
 
-/* Over all but `told`, each read once. */
-static __always_inline __u64 check_of(const struct process_row *from)
+/* What a row holds but for the file: if that is another's, its process will be found to run another. */
+struct process {
+	__u64 start_boot_ns;
+	__u64 lineage;
+	__u64 ancestor;
+	__u64 cgroup_id;
+	__u64 tree_start_boot_ns;
+	__u32 tgid;
+	__u32 tree_tgid;
+	__u32 marks;
+};
+
+static __always_inline __u64 check_of(const struct process *one)
+{
+	return one->start_boot_ns + one->lineage * 3 + one->ancestor * 5 + one->cgroup_id * 7 +
+	       one->tree_start_boot_ns * 13 + one->tgid * 17ULL +
+	       one->tree_tgid * 0x1900000000ULL + one->marks * 23ULL;
+}
+
+/* Whether the row is one process's, and not two's. As check_of(), by itself: the stack has no room. */
+static __always_inline bool is_whole(const struct process_row *from)
 {
 	const volatile struct process_row *row = from;
 
-	return row->start_boot_ns + row->lineage * 3 + row->ancestor * 5 + row->cgroup_id * 7 +
-	       row->exe * 11 + row->tree_start_boot_ns * 13 + row->tgid * 17ULL +
-	       row->tree_tgid * 0x1900000000ULL + row->marks * 23ULL;
+	return row->check == row->start_boot_ns + row->lineage * 3 + row->ancestor * 5 +
+				     row->cgroup_id * 7 + row->tree_start_boot_ns * 13 +
+				     row->tgid * 17ULL + row->tree_tgid * 0x1900000000ULL +
+				     row->marks * 23ULL;
+}
+
+/* Each field is read once. */
+static __always_inline struct process process_in(const struct process_row *from)
+{
+	const volatile struct process_row *row = from;
+
+	return (struct process){
+		.start_boot_ns = row->start_boot_ns,
+		.lineage = row->lineage,
+		.ancestor = row->ancestor,
+		.cgroup_id = row->cgroup_id,
+		.tree_start_boot_ns = row->tree_start_boot_ns,
+		.tgid = row->tgid,
+		.tree_tgid = row->tree_tgid,
+		.marks = row->marks,
+	};
+}
+
+/* The check is that of what is meant, never of what stands there: another may write at the same time. */
+static __always_inline void write_row(struct process_row *to, const struct process *one,
+				      const struct file *exe, __u32 told)
+{
+	volatile struct process_row *row = to;
+
+	row->start_boot_ns = 0;
+	row->lineage = one->lineage;
+	row->ancestor = one->ancestor;
+	row->cgroup_id = one->cgroup_id;
+	to->exe = (__u64)exe;
+	row->tree_start_boot_ns = one->tree_start_boot_ns;
+	row->tgid = one->tgid;
+	row->tree_tgid = one->tree_tgid;
+	row->marks = one->marks;
+	row->told = told;
+	row->check = check_of(one);
+	row->start_boot_ns = one->start_boot_ns;
 }
 
 static __always_inline struct process_row *process_row(__u32 slot)
@@ -49,7 +106,7 @@ __noinline __u32 process_slot(__u32 tgid, __u64 start)
 		const struct process_row *row = process_row(slot);
 
 		if (row && row->tgid == tgid && row->start_boot_ns &&
-		    (!start || row->start_boot_ns == start) && row->check == check_of(row))
+		    (!start || row->start_boot_ns == start) && is_whole(row))
 			return slot;
 	}
 	return PROCESS_NONE;
@@ -83,10 +140,10 @@ __noinline __u32 free_slot(__u32 tgid)
 	return !other->start_boot_ns || (tgid / PROCESS_BUCKETS) & 1 ? slot + 1 : slot;
 }
 
-/* The first process of a PID namespace of its own, as that of a container is. */
+/* Of the first process of a PID namespace of its own, as that of a container is. */
 static __always_inline bool is_namespace_init(const struct task_struct *task)
 {
-	const struct pid *pid = BPF_CORE_READ(task, thread_pid);
+	const struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
 	__u32 level = BPF_CORE_READ(pid, level);
 	int number = 0;
 
@@ -98,38 +155,40 @@ static __always_inline bool is_namespace_init(const struct task_struct *task)
 	return number == 1;
 }
 
-/* Unlike any other. No array of the words: the stack has no room for one. */
-static __always_inline __u64 lineage_alone(const struct process_row *row, const __u64 secret[2])
+/* Unlike any other: of this process at this moment. No array of the words: the stack has no room. */
+static __always_inline __u64 lineage_alone(__u64 start, __u32 tgid, const __u64 secret[2])
 {
 	struct sip_state state = sip_begin(secret);
 
-	sip_absorb(&state, row->start_boot_ns);
-	sip_absorb(&state, row->tgid);
-	sip_absorb(&state, row->cgroup_id);
-	/* Read back: the verifier allows no arithmetic on a pointer. */
-	sip_absorb(&state, *(const volatile __u64 *)&row->exe);
-	return sip_end(&state, 4ULL << 56) | 1;
+	sip_absorb(&state, start);
+	sip_absorb(&state, tgid);
+	sip_absorb(&state, bpf_ktime_get_boot_ns());
+	return sip_end(&state, 3ULL << 56) | 1;
 }
 
-/* The current process has no row, or none of what it runs: makes it one. */
+/* The current process has no row, or none of what it runs: makes it one. User space knows the process
+ * from the start, or is about to hear of it. */
 static __always_inline void adopt(struct process_row *row, const struct task_struct *task,
 				  const struct control *settings)
 {
-	row->start_boot_ns = start_boot_ns(task);
-	row->tgid = bpf_get_current_pid_tgid() >> 32;
-	row->exe = (__u64)exe_of(task);
-	row->cgroup_id = cgroup_id(task);
-	row->lineage = lineage_alone(row, settings->secret);
-	row->ancestor = row->lineage;
-	row->tree_start_boot_ns = row->start_boot_ns;
-	row->tree_tgid = row->tgid;
-	row->marks = 0;
+	__u64 start = start_boot_ns(task);
+	__u32 tgid = bpf_get_current_pid_tgid() >> 32;
+	__u64 lineage = lineage_alone(start, tgid, settings->secret);
+	struct process one = {
+		.start_boot_ns = start,
+		.lineage = lineage,
+		.ancestor = lineage,
+		.cgroup_id = cgroup_id(task),
+		.tree_start_boot_ns = start,
+		.tgid = tgid,
+		.tree_tgid = tgid,
+	};
+
 	if (is_host_mntns(settings, task))
-		row->marks |= PROCESS_HOST_MNTNS;
+		one.marks |= PROCESS_HOST_MNTNS;
 	if (is_namespace_init(task))
-		row->marks |= PROCESS_ROOT;
-	row->told = 1; /* user space knows it from the start, or is about to hear of it */
-	row->check = check_of(row);
+		one.marks |= PROCESS_ROOT;
+	write_row(row, &one, exe_of(task), 1);
 }
 
 /* Of the current process, which has a row from then on. Null never, but for the verifier. */

@@ -141,11 +141,12 @@ struct UnixConnect {
   FileId exe;
   FileId file;  // of the peer's socket; zero where it has none
   ProcessKey parent;
-  std::int32_t result = 0;  // 0 or a negative errno
-  std::uint32_t flags = 0;  // enum unix_flag
-  std::uint16_t type = 0;   // SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
-  std::string_view name;    // as it was asked for; an abstract one begins with NUL
-  std::string_view path;    // where the peer is bound; empty where abstract or not reached
+  std::int32_t result = 0;     // 0 or a negative errno
+  std::uint32_t flags = 0;     // enum unix_flag
+  std::uint16_t type = 0;      // SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
+  std::string_view name;       // as it was asked for; an abstract one begins with NUL
+  std::string_view path;       // where the peer is bound; empty where abstract or not reached
+  std::uint64_t name_key = 0;  // of the name in the kernel's cache of verdicts
 };
 
 /// A connection that has ended, or goes on (FLOW_OPEN): then these are the totals so far, and the

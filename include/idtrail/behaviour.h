@@ -43,7 +43,8 @@ IDTRAIL_INLINE void credential_object(struct behaviour *out, const struct file_i
 			 (flags & 0xffff);
 }
 
-/* A connect to one destination with one result. The source port is none of it. */
+/* A connect to one destination with one result. The source port is none of it. So is an accept: from
+ * one peer, whatever its port, on one local port. */
 IDTRAIL_INLINE void connect_object(struct behaviour *out, const __u64 dst[2], __u16 dst_port,
 				   __u16 family, __u16 protocol, __s32 result)
 {
@@ -51,6 +52,16 @@ IDTRAIL_INLINE void connect_object(struct behaviour *out, const __u64 dst[2], __
 	out->object[1] = dst[1];
 	out->object[2] = (__u64)dst_port << 48 | (__u64)(protocol & 0xff) << 40 |
 			 (__u64)(family & 0xff) << 32 | (__u32)result;
+}
+
+/* A connect to one Unix socket, by the name that was asked for and the file that was reached. */
+IDTRAIL_INLINE void unix_object(struct behaviour *out, __u64 name_key, const struct file_id *file,
+				__u16 type, __s32 result, __u32 flags)
+{
+	out->object[0] = name_key;
+	out->object[1] = file->inode ^ (__u64)file->generation << 32;
+	out->object[2] = (__u64)file->device << 32 | (__u64)(type & 0xf) << 28 |
+			 (__u64)(flags & 1) << 27 | ((__u32)result & 0xffff);
 }
 
 /* What starts and ends processes: its object is nothing that a workload chooses. */
@@ -66,7 +77,8 @@ IDTRAIL_INLINE __u64 lineage_key(const struct behaviour *one)
 	__u64 key = (one->lineage ^ one->kind) * 0x9E3779B97F4A7C15ULL;
 
 	key = (key ^ key >> 32 ^ one->cgroup_id) * 0xC2B2AE3D27D4EB4FULL;
-	return (key ^ key >> 29 ^ one->object[0]) | 1;
+	key = (key ^ key >> 29 ^ one->object[0]) * 0x9E3779B97F4A7C15ULL;
+	return (key ^ key >> 32) | 1;
 }
 
 /* Never 0, which marks an empty place. */

@@ -113,6 +113,7 @@ enum exec_flag {
 	EXEC_PATH_CUT = 1 << 9, /* the path or cwd was longer than its bound */
 	EXEC_ARGS_FAULT = 1 << 10, /* the argument memory could not be read */
 	EXEC_FROM_OWN = 1 << 11, /* `ancestor` is what the process was itself: it heads a tree */
+	EXEC_TOP = 1 << 12, /* it came into this cgroup, or has left the host's mounts, with this exec */
 };
 
 /* Tail, in this order: path of exe, filename as it was asked for (cut at its end), cwd, args. Paths
@@ -320,8 +321,9 @@ struct unix_payload {
 	__u16 name_size;
 	__u16 path_size;
 	__u16 reserved[3];
+	__u64 name_key; /* of the name, under the agent's secret: its place in behaviour.h */
 };
-IDTRAIL_ASSERT_SIZE(struct unix_payload, 64);
+IDTRAIL_ASSERT_SIZE(struct unix_payload, 72);
 
 enum flow_flag {
 	FLOW_ACCEPTED = 1 << 0, /* the header's process took the connection; else it made it */

@@ -2,9 +2,12 @@
 // The cache of verdicts: what user space wrote is found by the programs, so both forms of the key
 // are one; what differs in anything is sent.
 #include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "idtrail/behaviour.h"
@@ -40,12 +43,40 @@ behaviour connect_of(const Record& record) {
   return one;
 }
 
+behaviour unix_of(const Record& record) {
+  const auto payload = record.payload<unix_payload>();
+  behaviour one = common_of(record);
+  unix_object(&one, payload.name_key, &payload.file, payload.type, payload.result, payload.flags);
+  return one;
+}
+
+behaviour accept_of(const Record& record) {
+  const auto payload = record.payload<socket_payload>();
+  behaviour one = common_of(record);
+  __u64 peer[2];
+  std::memcpy(peer, payload.peer, sizeof(peer));
+  connect_object(&one, peer, payload.local_port, payload.family, payload.protocol, payload.result);
+  return one;
+}
+
+/// Of a Unix socket's name, which may begin with NUL. Returns the errno, 0 after a success.
+int connect_unix(const std::string& name) {
+  sockaddr_un to{};
+  to.sun_family = AF_UNIX;
+  name.copy(to.sun_path, sizeof(to.sun_path) - 1);
+  const int socket = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + name.size());
+  const int error = connect(socket, reinterpret_cast<const sockaddr*>(&to), size) == 0 ? 0 : errno;
+  close(socket);
+  return error;
+}
+
 /// A sensor that reports this very process, and a volume with two files.
 class KnownTest : public testing::Test {
  protected:
   void SetUp() override {
-    auto opened =
-        Sensor::open({.only = {"cgroup", "mount", "credential", "connect"}, .skip_tgid = 1});
+    auto opened = Sensor::open(
+        {.only = {"cgroup", "mount", "credential", "connect", "unix", "accept"}, .skip_tgid = 1});
     ASSERT_TRUE(opened) << opened.error().message;
     sensor_ = std::make_unique<Sensor>(std::move(*opened));
     volume_ = std::make_unique<Tmpfs>(folder_ / "volume");
@@ -181,6 +212,101 @@ TEST_F(KnownTest, AKnownConnectIsSentAfterAReadThatWas) {
   read(token_);
   connect_to(9);
   EXPECT_EQ(select(seen(), EVENT_connect).size(), 1U) << "its cgroup is on the alert";
+}
+
+/// As if a program of each CPU were amid writing each memo of a key.
+void begin_memos() {
+  struct memo {
+    behaviour of;
+    std::uint64_t secret, key, version;
+  };
+  const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
+  std::vector<memo> each(cpus);
+  std::uint32_t id = 0;
+  int found = 0;
+  while (bpf_map_get_next_id(id, &id) == 0) {
+    const int map = bpf_map_get_fd_by_id(id);
+    bpf_map_info info{};
+    std::uint32_t size = sizeof(info);
+    if (bpf_obj_get_info_by_fd(map, &info, &size) == 0 && std::string(info.name) == "memos") {
+      ASSERT_EQ(info.value_size, sizeof(memo));
+      ++found;
+      for (std::uint32_t key = 0; key < info.max_entries; ++key) {
+        ASSERT_EQ(bpf_map_lookup_elem(map, &key, each.data()), 0);
+        for (memo& one : each) one.version |= 1;
+        ASSERT_EQ(bpf_map_update_elem(map, &key, each.data(), BPF_ANY), 0);
+      }
+    }
+    close(map);
+  }
+  EXPECT_GT(found, 0);
+}
+
+TEST_F(KnownTest, WhatComesAmidTheWritingOfAKeyIsSent) {
+  read(token_);
+  const Records first = reads();
+  ASSERT_EQ(first.size(), 1U);
+  know(read_of, first[0]);
+  begin_memos();
+  read(token_);
+  read(other_);
+  EXPECT_EQ(reads().size(), 2U);
+}
+
+TEST_F(KnownTest, AKnownUnixConnectIsCounted) {
+  const std::string absent = folder_ / "absent";
+  const std::string abstract("\0idtrail-known", 14);
+  for (const std::string& name : {absent, abstract}) {
+    EXPECT_NE(connect_unix(name), 0);
+    const Records first = select(seen(), EVENT_unix);
+    ASSERT_EQ(first.size(), 1U);
+    EXPECT_NE(first[0].payload<unix_payload>().name_key, 0U);
+    know(unix_of, first[0]);
+    connect_unix(name);
+    EXPECT_TRUE(select(seen(), EVENT_unix).empty());
+    EXPECT_EQ(harvested(), 1U);
+    connect_unix(name + "x");
+    EXPECT_EQ(select(seen(), EVENT_unix).size(), 1U) << "another name";
+  }
+  // The same name, and now somebody is there.
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  absent.copy(at.sun_path, sizeof(at.sun_path) - 1);
+  ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
+  ASSERT_EQ(listen(listener, 4), 0);
+  EXPECT_EQ(connect_unix(absent), 0);
+  const Records reached = select(seen(), EVENT_unix);
+  ASSERT_EQ(reached.size(), 1U) << "another result";
+  know(unix_of, reached[0]);
+  EXPECT_EQ(connect_unix(absent), 0);
+  EXPECT_TRUE(select(seen(), EVENT_unix).empty());
+  close(listener);
+}
+
+TEST_F(KnownTest, AKnownAcceptIsCountedWhateverThePeersPort) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at{};
+  socklen_t size = sizeof(at);
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&at), size), 0);
+  ASSERT_EQ(listen(listener, 4), 0);
+  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  const auto serve_one = [&] {
+    const int client = ::socket(AF_INET, SOCK_STREAM, 0);
+    EXPECT_EQ(connect(client, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
+    close(accept(listener, nullptr, nullptr));
+    close(client);
+  };
+  serve_one();
+  const Records first = select(seen(), EVENT_accept);
+  ASSERT_EQ(first.size(), 1U);
+  know(accept_of, first[0]);
+  serve_one();
+  EXPECT_TRUE(select(seen(), EVENT_accept).empty());
+  EXPECT_EQ(harvested(), 1U);
+  close(listener);
 }
 
 TEST_F(KnownTest, AReadOfAnUnknownVolumeIsNeverKnown) {

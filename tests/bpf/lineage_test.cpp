@@ -108,6 +108,18 @@ TEST_F(LineageTest, AnExecInAnExecDescendsFromTheSameAncestor) {
   EXPECT_EQ(execs[0].payload<exec_payload>().ancestor, execs[1].payload<exec_payload>().ancestor);
 }
 
+TEST_F(LineageTest, ALongNameMakesALineageForEachExec) {
+  std::string shell = "/bin/";
+  for (int i = 0; i < 80; ++i) shell += "./";
+  shell += "sh";
+  const Acted twice = run(shell, {"sh", "-c", "exec " + shell + " -c true"});
+  const Records execs = select(seen(), EVENT_exec, twice.tgid);
+  ASSERT_EQ(execs.size(), 2U);
+  EXPECT_EQ(execs[0].payload<exec_payload>().exe.inode, execs[1].payload<exec_payload>().exe.inode);
+  EXPECT_EQ(execs[0].payload<exec_payload>().ancestor, execs[1].payload<exec_payload>().ancestor);
+  EXPECT_NE(execs[0].header.lineage, execs[1].header.lineage);
+}
+
 TEST_F(LineageTest, WhatComesFromElsewhereHeadsATreeAndItsCommandCounts) {
   const Cgroup place("lineage-enter");
   const auto enter = [&] { place.enter(); };
@@ -115,6 +127,8 @@ TEST_F(LineageTest, WhatComesFromElsewhereHeadsATreeAndItsCommandCounts) {
   const Record one = exec_of(run(target_, {"target", "a"}, enter));
   const auto payload = one.payload<exec_payload>();
   EXPECT_NE(payload.flags & EXEC_FROM_OWN, 0U);
+  EXPECT_NE(payload.flags & EXEC_TOP, 0U);
+  EXPECT_EQ(host.payload<exec_payload>().flags & EXEC_TOP, 0U);
   EXPECT_EQ(payload.ancestor, host.payload<exec_payload>().ancestor) << "what it was: our fork";
   EXPECT_EQ(one.header.cgroup_id, place.id());
   EXPECT_EQ(one.header.tree_tgid, one.header.tgid);

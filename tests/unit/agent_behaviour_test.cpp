@@ -91,6 +91,49 @@ TEST(BehaviourOf, TheSourcePortIsNoneOfAConnect) {
   EXPECT_NE(behaviour_key(&*first, kSecret), behaviour_key(&*third, kSecret));
 }
 
+TEST(BehaviourOf, AUnixConnectIsItsNameFileAndResult) {
+  const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3, .lineage = 8};
+  const testing::Bytes one = testing::unix_record(act, {.path = "/bin/a"}, "/run/a", "/run/a");
+  std::set<std::uint64_t> keys;
+  const auto add = [&](auto change) {
+    testing::Bytes other = one;
+    change(*reinterpret_cast<unix_payload*>(other.data() + sizeof(event_header)));
+    const auto behaviour = behaviour_of(decoded(other));
+    ASSERT_TRUE(behaviour);
+    keys.insert(behaviour_key(&*behaviour, kSecret));
+  };
+  add([](unix_payload&) {});
+  add([](unix_payload& payload) { payload.exe.inode ^= 1; });  // the lineage says that
+  EXPECT_EQ(keys.size(), 1U);
+  add([](unix_payload& payload) { payload.name_key ^= 1; });
+  add([](unix_payload& payload) { payload.file.inode ^= 1; });
+  add([](unix_payload& payload) { payload.file.device ^= 1; });
+  add([](unix_payload& payload) { payload.file.generation ^= 1; });
+  add([](unix_payload& payload) { payload.result = -13; });
+  add([](unix_payload& payload) { payload.type = 2; });
+  EXPECT_EQ(keys.size(), 7U);
+}
+
+TEST(BehaviourOf, AnAcceptIsThePeerAndTheLocalPort) {
+  const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3, .lineage = 8};
+  const testing::Bytes one = testing::accept_record(act, {.path = "/bin/a"}, 8080);
+  std::set<std::uint64_t> keys;
+  const auto add = [&](auto change) {
+    testing::Bytes other = one;
+    change(*reinterpret_cast<socket_payload*>(other.data() + sizeof(event_header)));
+    const auto behaviour = behaviour_of(decoded(other));
+    ASSERT_TRUE(behaviour);
+    keys.insert(behaviour_key(&*behaviour, kSecret));
+  };
+  add([](socket_payload&) {});
+  add([](socket_payload& payload) { payload.peer_port ^= 1; });
+  EXPECT_EQ(keys.size(), 1U);
+  add([](socket_payload& payload) { payload.peer[3] ^= 1; });
+  add([](socket_payload& payload) { payload.local_port ^= 1; });
+  add([](socket_payload& payload) { payload.result = -24; });
+  EXPECT_EQ(keys.size(), 4U);
+}
+
 TEST(BehaviourOf, ExecsForksAndEndsAreThoseOfTheirLineage) {
   const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3, .lineage = 8};
   testing::Act other = act;

@@ -73,6 +73,36 @@ TEST(CacheOrders, AKnownExecNeedNotBeSentAgain) {
   EXPECT_NE(pod.exec.known[0].behaviour_id, 0U);
 }
 
+TEST(CacheOrders, WhatOnlyIsCountedNeedNotBeSentAgainButForASession) {
+  Learned pod;
+  const testing::Program node = testing::kNodeJs;
+  pod.pipeline.on_record(testing::unix_record(pod.app, node, "/run/nscd/socket", ""));
+  pod.pipeline.on_record(testing::accept_record(pod.app, node, 8080));
+  const CacheOrders orders = pod.pipeline.take_cache_orders();
+  ASSERT_EQ(orders.known.size(), 2U);
+  EXPECT_EQ(orders.known[0].key.kind, EVENT_unix);
+  EXPECT_EQ(orders.known[1].key.kind, EVENT_accept);
+
+  // A person enters: moved in from the runtime's cgroup, known by its own record.
+  pod.pipeline.on_fact(testing::cgroup_fact(testing::kRuntimeCgroup, 1, "/system.slice/c.service"));
+  pod.pipeline.on_fact(testing::process_fact({.tgid = 50,
+                                              .start = 5,
+                                              .parent = 1,
+                                              .cgroup = testing::kRuntimeCgroup,
+                                              .executable = "/usr/bin/containerd",
+                                              .host_mntns = true}));
+  const Act outside{
+      .at = 110 * kSecond, .cgroup = testing::kRuntimeCgroup, .tgid = 400, .start = 9};
+  Act session = outside;
+  session.cgroup = kCgroupA;
+  session.lineage = 9;
+  pod.pipeline.on_record(testing::fork_record(
+      {.at = 110 * kSecond, .cgroup = testing::kRuntimeCgroup, .tgid = 50, .start = 5}, outside));
+  pod.pipeline.on_record(testing::exec_record(session, testing::kShellImage));
+  pod.pipeline.on_record(testing::unix_record(session, testing::kShellImage, "/run/a", ""));
+  EXPECT_TRUE(pod.pipeline.take_cache_orders().known.empty());
+}
+
 TEST(CacheOrders, ForksAndEndsOfAKnownLineageTellNothing) {
   Learned pod;
   Act child = pod.app;

@@ -67,6 +67,31 @@ TEST(Descent, WhatItRunsHasItsAncestors) {
   EXPECT_EQ(&node.subject(connect_record(untold(313, 77), kCat, kPeer, 443)), &subject);
 }
 
+TEST(Descent, ARecordBeforeItsExecDoesNotChangeWhomItDescendsFrom) {
+  Told node;
+  // The shell's child opens something for what it is about to run.
+  Act child = untold(315, kOfShell);
+  node.feed(connect_record(child, kShell, kPeer, 443));
+  child.lineage = 80;
+  EXPECT_EQ(node.subject(exec_record(child, kCat, {}, kOfShell)).lineage,
+            (std::vector<std::string>{"/bin/sh", "/usr/bin/node"}));
+}
+
+TEST(Descent, AFlowOfOneThatHasEndedLeavesNoProcessBehind) {
+  Told node;
+  const std::size_t before = node.resolver_.processes().size();
+  const Subject& subject = node.subject(testing::flow_record(untold(316, kOfShell), kShell, 1, 2));
+  EXPECT_EQ(subject.executable, "/bin/sh");
+  EXPECT_EQ(node.resolver_.processes().size(), before);
+}
+
+TEST(Descent, WhoComesInAndIsNotRememberedHasEntered) {
+  Told node;
+  const Act stranger = untold(430, 81);
+  const Program shell{.path = "/bin/sh", .flags = EXEC_OVERLAY | EXEC_FROM_OWN | EXEC_TOP};
+  EXPECT_EQ(node.subject(exec_record(stranger, shell, {}, 4321)).entry, Entry::kEntered);
+}
+
 TEST(Descent, AForkOfOneGivesTheChildItsSubject) {
   Told node;
   const Act parent = untold(314, kOfShell);
@@ -144,13 +169,21 @@ TEST(Lineages, ForgetsWhatNobodyLooksAt) {
   EXPECT_NE(lineages.find(id(1)), nullptr);
   EXPECT_EQ(lineages.find(id(2)), nullptr);
   EXPECT_LE(lineages.size(), 8U);
+  EXPECT_EQ(lineages.turns(), 2U);
 }
 
-TEST(Lineages, KeepsWhatStoodFirstAndNothingUnderNone) {
+TEST(Lineages, KeepsWhatStoodFirstUnlessItWasLessAndNothingUnderNone) {
   Lineages lineages;
-  lineages.put(LineageId{5}, {.place = 1});
-  lineages.put(LineageId{5}, {.place = 2});
-  EXPECT_EQ(lineages.find(LineageId{5})->place, 1U);
+  const auto entry = [&] { return lineages.find(LineageId{5})->entry; };
+  lineages.put(LineageId{5}, {.place = 1, .entry = Entry::kUnknown, .start_seen = false});
+  lineages.put(LineageId{5}, {.place = 1, .entry = Entry::kHost, .start_seen = false});
+  EXPECT_EQ(entry(), Entry::kUnknown);
+  lineages.put(LineageId{5}, {.place = 1, .entry = Entry::kContainer});
+  EXPECT_EQ(entry(), Entry::kContainer) << "its start was seen";
+  lineages.put(LineageId{5}, {.place = 1, .entry = Entry::kHost});
+  EXPECT_EQ(entry(), Entry::kContainer);
+  lineages.put(LineageId{5}, {.place = 2, .entry = Entry::kHost});
+  EXPECT_EQ(entry(), Entry::kHost) << "its place became known";
   lineages.put(LineageId{}, {.place = 3});
   EXPECT_EQ(lineages.find(LineageId{}), nullptr);
 }
