@@ -9,7 +9,6 @@
 
 #include "agent/activity.h"
 #include "agent/coverage.h"
-#include "agent/decode/behaviour_of.h"
 #include "agent/decode/decoder.h"
 #include "agent/gaps.h"
 #include "agent/identity/resolver.h"
@@ -17,6 +16,7 @@
 #include "agent/ledger.h"
 #include "agent/outbox.h"
 #include "agent/pipeline_settings.h"
+#include "agent/verdicts.h"
 #include "core/detect/detector.h"
 #include "core/detect/finding.h"
 
@@ -33,7 +33,7 @@ class Pipeline::Stages {
   explicit Stages(const v1::SnapshotFact& snapshot)
       : snapshot_(snapshot),
         deadline_(node_settings(snapshot).identity_deadline),
-        watch_window_(detector_settings(snapshot).watch_window),
+        verdicts_(detector_settings(snapshot).watch_window, counters_),
         decoder_(counters_),
         resolver_(node_settings(snapshot),
                   {snapshot.credential_readers().begin(), snapshot.credential_readers().end()},
@@ -54,10 +54,9 @@ class Pipeline::Stages {
     if (const std::uint64_t turns = resolver_.processes().lineages_forgotten(); turns != turns_) {
       // Or a verdict would keep from us what we no longer know.
       turns_ = turns;
-      orders_ = CacheOrders();
-      orders_.forget_all = true;
+      verdicts_.forget_all();
     }
-    if (!actor) return order_lineage(*event);
+    if (!actor) return note_lineage(*event);
     if (actor->waits || actor->place->waiting != 0) {
       wait(record, *actor);
     } else {
@@ -102,8 +101,7 @@ class Pipeline::Stages {
     const bool stirs = resolver_.apply(fact);
     // A verdict is that of one identity's baseline.
     if (counters_[Counter::identity_changed] != changed) {
-      orders_ = CacheOrders();
-      orders_.forget_all = true;
+      verdicts_.forget_all();
     }
     return stirs;
   }
@@ -175,7 +173,7 @@ class Pipeline::Stages {
       seen.novelty = baselines_.observe(seen.who, seen.event, seen.credential);  // is it new
     }
     activity_.note(actor.place->serial, seen.who, seen.event.kind, seen.event.at);
-    order(seen, *actor.place);
+    verdicts_.judged(seen, *actor.place);
     inspect(seen, actor.place->serial);
   }
 
@@ -185,60 +183,13 @@ class Pipeline::Stages {
            std::holds_alternative<CredentialRead>(event.body);
   }
 
-  /// Known; or of a class that takes no part in baselines, of which one tells as much as many.
-  [[nodiscard]] static bool may_stay_in_kernel(const Observation& seen) {
-    if (seen.who.unresolved || seen.novelty.session) return false;
-    if (seen.novelty.known) return true;
-    const bool counted_only = std::holds_alternative<UnixConnect>(seen.event.body) ||
-                              std::holds_alternative<Accept>(seen.event.body);
-    return counted_only && seen.who.subject->entry != Entry::kEntered;
-  }
-
-  /// Tells the kernel's cache what it need not send again, and what it must.
-  void order(const Observation& seen, Place& place) {
-    const Novelty& novelty = seen.novelty;
-    const bool known = may_stay_in_kernel(seen);
-    if (seen.event.sampled && !known) counters_.add(Counter::sample_not_known);
-    const bool is_read = std::holds_alternative<CredentialRead>(seen.event.body);
-    const bool alerted = seen.event.at < place.alert_until;
-    if (is_read && !known) {
-      if (!alerted) forget_connects(place.serial);
-      place.alert_until = seen.event.at + watch_window_;
-    }
-    if (!known || (!is_read && alerted) || orders_.known.size() == CacheOrders::kMax) return;
-    add_order(seen.event, seen.who.identity_id, novelty.behaviour, place);
-  }
-
-  /// Of a fork or an end: it tells nothing where the lineage is known.
-  void order_lineage(const Event& event) {
+  /// A fork or an end makes no observation.
+  void note_lineage(const Event& event) {
     if (!std::holds_alternative<Fork>(event.body) && !std::holds_alternative<Exit>(event.body)) {
       return;
     }
     const Place* place = resolver_.place_of(event.cgroup);
-    if (place == nullptr || !resolver_.knows(event.lineage)) return;
-    if (orders_.known.size() < CacheOrders::kMax) add_order(event, place->identity_id, 0, *place);
-  }
-
-  void add_order(const Event& event, std::uint64_t identity_id, std::uint64_t behaviour_id,
-                 const Place& place) {
-    const std::optional<behaviour> key = behaviour_of(event);
-    if (!key) return;
-    orders_.known.push_back({.key = *key,
-                             .identity_id = identity_id,
-                             .behaviour_id = behaviour_id,
-                             .place = place.serial});
-  }
-
-  /// Those that stand, and those that were to be added. None is added while the alert lasts.
-  void forget_connects(std::uint64_t place) {
-    std::erase_if(orders_.known, [place](const KnownBehaviour& one) {
-      return one.place == place && one.key.kind == EVENT_connect;
-    });
-    if (orders_.forget_connects.size() < CacheOrders::kMax) {
-      orders_.forget_connects.push_back(place);
-    } else {
-      orders_.forget_all = true;
-    }
+    if (place != nullptr && resolver_.knows(event.lineage)) verdicts_.told_enough(event, *place);
   }
 
   void take_harvest(const v1::HarvestFact& harvest) {
@@ -339,14 +290,13 @@ class Pipeline::Stages {
 
   const v1::SnapshotFact snapshot_;
   const BootClock::duration deadline_;
-  const BootClock::duration watch_window_;
   Counters counters_;
   BootTime now_{};
   BootTime reviewed_{};
   Ledger ledger_;
   Gaps gaps_;
   const Subject nobody_;  // who acts in a gap
-  CacheOrders orders_;
+  Verdicts verdicts_;
   std::uint64_t turns_ = 0;  // of the lineages
   Decoder decoder_;
   Resolver resolver_;
@@ -378,7 +328,7 @@ bool Pipeline::awaits_stack(std::uint32_t tgid, std::uint32_t tid, std::uint64_t
 }
 BaselineChanges Pipeline::take_changes() { return stages_->baselines_.take_changes(); }
 
-CacheOrders Pipeline::take_cache_orders() { return std::exchange(stages_->orders_, {}); }
+CacheOrders Pipeline::take_cache_orders() { return stages_->verdicts_.take(); }
 
 v1::TopReply Pipeline::top() const {
   v1::TopReply reply =
