@@ -29,7 +29,7 @@ static __always_inline enum verdict verdict_on_end(const struct task_struct *tas
 {
 	struct behaviour behaviour;
 
-	if (!self || self->told)
+	if (!self || self->unheard != unheard_by(settings))
 		return VERDICT_SEND;
 	behaviour_of(&behaviour, task, EVENT_exit, self->lineage);
 	return verdict_on(&behaviour, settings);

@@ -13,7 +13,7 @@ struct fork_event {
 /* The child runs its parent's program and descends from it. Where the parent was moved and has run
  * nothing since, so has the child: its exec will show whence it came. */
 static __always_inline void inherit(const struct process_row *from, const struct task_struct *child,
-				    bool told)
+				    __u32 unheard)
 {
 	struct process_row *row = process_row(free_slot(child->tgid));
 	const struct file *exe = (const struct file *)from->exe;
@@ -34,7 +34,7 @@ static __always_inline void inherit(const struct process_row *from, const struct
 	one.tgid = tgid;
 	one.ancestor = one.lineage;
 	one.marks &= PROCESS_HOST_MNTNS;
-	write_row(row, &one, exe, told);
+	write_row(row, &one, exe, unheard);
 }
 
 SEC("?tp_btf/sched_process_fork")
@@ -57,7 +57,7 @@ int BPF_PROG(fork_tp, struct task_struct *parent, struct task_struct *child)
 	behaviour_of(&behaviour, parent, EVENT_fork, self->lineage);
 	fork_object(&behaviour, child_cgroup);
 	verdict = verdict_on(&behaviour, settings);
-	inherit(self, child, verdict != VERDICT_KNOWN);
+	inherit(self, child, verdict == VERDICT_KNOWN ? unheard_by(settings) : 0);
 	if (verdict == VERDICT_KNOWN)
 		return 0;
 	arrival = event_arrive_in(behaviour.cgroup_id);

@@ -279,7 +279,7 @@ __noinline __u64 descend(void)
 		      exec->flags & EXEC_TOP ? fold_descent(DESCENT_WORDS) : recall_descent());
 	if (one.tgid != bpf_get_current_pid_tgid() >> 32)
 		return 0; /* the row was another's already */
-	write_row(row, &one, exe_of(task), row->told);
+	write_row(row, &one, exe_of(task), row->unheard);
 	return one.lineage;
 }
 

@@ -110,8 +110,8 @@ struct process_row {
 	__u32 tgid;
 	__u32 tree_tgid;
 	__u32 marks; /* enum process_mark */
-	__u32 told; /* a record of this process was sent, so its end must be too */
-	__u64 check; /* over the rest but exe and told */
+	__u32 unheard; /* unheard_by() while no record of the process was sent; else its end must be too */
+	__u64 check; /* over the rest but exe and unheard */
 };
 
 struct {

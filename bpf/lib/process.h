@@ -71,7 +71,7 @@ static __always_inline struct process process_in(const struct process_row *from)
 
 /* The check is that of what is meant, never of what stands there: another may write at the same time. */
 static __always_inline void write_row(struct process_row *to, const struct process *one,
-				      const struct file *exe, __u32 told)
+				      const struct file *exe, __u32 unheard)
 {
 	volatile struct process_row *row = to;
 
@@ -84,7 +84,7 @@ static __always_inline void write_row(struct process_row *to, const struct proce
 	row->tgid = one->tgid;
 	row->tree_tgid = one->tree_tgid;
 	row->marks = one->marks;
-	row->told = told;
+	row->unheard = unheard;
 	row->check = check_of(one);
 	row->start_boot_ns = one->start_boot_ns;
 }
@@ -95,7 +95,7 @@ static __always_inline struct process_row *process_row(__u32 slot)
 }
 
 /* Of the process with this number that began then, or at any time if that is 0; PROCESS_NONE, whose
- * row stays zero but for `told`, where it has none. Not static, so that the verifier checks it by
+ * row stays zero, where it has none. Not static, so that the verifier checks it by
  * itself and once. Such a function takes no pointer before 5.12. */
 __noinline __u32 process_slot(__u32 tgid, __u64 start)
 {
@@ -166,6 +166,12 @@ static __always_inline __u64 lineage_alone(__u64 start, __u32 tgid, const __u64 
 	return sip_end(&state, 3ULL << 56) | 1;
 }
 
+/* Another agent's says nothing: the one that lives may know the process from its start. */
+static __always_inline __u32 unheard_by(const struct control *settings)
+{
+	return (__u32)settings->secret[0] | 1;
+}
+
 /* The current process has no row, or none of what it runs: makes it one. User space knows the process
  * from the start, or is about to hear of it. */
 static __always_inline void adopt(struct process_row *row, const struct task_struct *task,
@@ -188,7 +194,7 @@ static __always_inline void adopt(struct process_row *row, const struct task_str
 		one.marks |= PROCESS_HOST_MNTNS;
 	if (is_namespace_init(task))
 		one.marks |= PROCESS_ROOT;
-	write_row(row, &one, exe_of(task), 1);
+	write_row(row, &one, exe_of(task), 0);
 }
 
 /* Of the current process, which has a row from then on. Null never, but for the verifier. */

@@ -131,7 +131,7 @@ static __always_inline void tell_process(struct event_header *to)
 
 	if (!self)
 		return;
-	self->told = 1;
+	self->unheard = 0;
 	to->lineage = self->lineage;
 	to->tree_start_boot_ns = self->tree_start_boot_ns;
 	to->tree_tgid = self->tree_tgid;
