@@ -9,12 +9,14 @@
 #include <thread>
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "agent/kernel/sensor.h"
+#include "idtrail/behaviour.h"
 #include "tests/bpf/act.h"
 
 namespace idtrail::test {
@@ -277,6 +279,51 @@ TEST_F(RestartTest, GivesEveryEventToOneOfTwoSets) {
   EXPECT_EQ(load.books(upgraded)[OUTCOME_DELIVERED], seen.made) << "the old set's are folded in";
   EXPECT_EQ(sets().size(), 1U) << "and the old set is gone";
   munmap(memory, sizeof(Seen));
+}
+
+/// A verdict on what the record tells, of an act that is all lineage.
+void know(Sensor& sensor, const Record& record) {
+  behaviour one{};
+  one.cgroup_id = record.header.cgroup_id;
+  one.lineage = record.header.lineage;
+  one.kind = static_cast<__u8>(record.header.kind);
+  sensor.known().insert(sensor.known().key_of(one));
+}
+
+/// The one record of that kind by this process since the last call.
+Record own(Sensor& sensor, event_kind kind) {
+  const Records records = select(drain(sensor), kind, static_cast<std::uint32_t>(getpid()));
+  EXPECT_EQ(records.size(), 1U);
+  return records.empty() ? Record{} : records[0];
+}
+
+// The next agent finds in /proc what runs, so it waits for the end of that.
+TEST_F(RestartTest, SendsTheEndOfAProcessThatTheFormerAgentHeardNothingOf) {
+  int gate[2];
+  ASSERT_EQ(pipe2(gate, O_CLOEXEC), 0);
+  pid_t survivor = -1;
+  {
+    Sensor first = open_sensor(pinned());
+    in_child([] { return 0; });
+    know(first, own(first, EVENT_fork));
+    survivor = fork();
+    if (survivor == 0) {
+      char byte = 0;
+      dup2(gate[0], STDIN_FILENO);
+      close_range(STDERR_FILENO + 1, ~0U, 0);  // the agent's lock among them
+      _exit(static_cast<int>(read(STDIN_FILENO, &byte, 1)));
+    }
+    EXPECT_TRUE(select(drain(first), EVENT_fork).empty()) << "it is known";
+  }
+  Sensor second = open_sensor(pinned());
+  in_child([] { return 0; });
+  Record end = own(second, EVENT_fork);
+  end.header.kind = EVENT_exit;  // of the same lineage
+  know(second, end);
+  close(gate[1]);
+  waitpid(survivor, nullptr, 0);
+  close(gate[0]);
+  EXPECT_EQ(select(drain(second), EVENT_exit, static_cast<std::uint32_t>(survivor)).size(), 1U);
 }
 
 TEST_F(RestartTest, CountsTheRecordsOfAnotherContract) {
