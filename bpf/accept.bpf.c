@@ -59,17 +59,14 @@ static __always_inline int emit_accept(const struct sock *sk, bool typed, int re
 	enum verdict verdict;
 	struct ends ends;
 
-	if (!settings || from_agent() || result == -EAGAIN || result == -EINTR || result == -ERESTARTSYS ||
-	    !is_inet(sk, typed))
+	if (!settings || from_agent() || result == -EAGAIN || result == -EINTR ||
+	    result == -ERESTARTSYS || !is_inet(sk, typed))
 		return 0;
 	ends = ends_of_socket(sk, typed, result);
 	verdict = verdict_on_accept(&ends, task, settings, result);
 	if (verdict == VERDICT_KNOWN)
 		return 0;
-	arrival = event_arrive(task);
-	if (verdict == VERDICT_SAMPLE)
-		arrival.flags |= EVENT_SAMPLED;
-	event_ask_quota(&arrival, EVENT_accept, 0);
+	arrival = event_admit_judged(cgroup_id(task), EVENT_accept, 0, verdict);
 	event = event_take_room(&arrival, task, EVENT_accept, sizeof(*event));
 	if (!event)
 		return 0;

@@ -108,7 +108,6 @@ static __always_inline int send(const struct task_struct *task, const struct att
 	const struct task_struct *parent = TASK_READ(task, real_parent);
 	struct connect_event *event;
 
-	event_ask_quota(arrival, EVENT_connect, 0);
 	event = event_take_room(arrival, task, EVENT_connect, sizeof(*event));
 	if (!event)
 		return 0;
@@ -141,9 +140,7 @@ static __always_inline int emit_connect(const struct attempt tried)
 	/* What is ours is never sent, hence never judged: it is told by now only. */
 	if (verdict == VERDICT_KNOWN || from_agent())
 		return 0;
-	arrival = event_arrive_in(behaviour.cgroup_id);
-	if (verdict == VERDICT_SAMPLE)
-		arrival.flags |= EVENT_SAMPLED;
+	arrival = event_admit_judged(behaviour.cgroup_id, EVENT_connect, 0, verdict);
 	return send(task, &tried, &connect, &arrival);
 }
 

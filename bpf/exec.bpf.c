@@ -110,10 +110,8 @@ int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm
 	verdict = verdict_on(&behaviour, settings);
 	if (verdict == VERDICT_KNOWN)
 		return 0;
-	arrival = event_arrive_in(behaviour.cgroup_id);
-	if (verdict == VERDICT_SAMPLE)
-		arrival.flags |= EVENT_SAMPLED;
-	event_ask_quota(&arrival, EVENT_exec, pair_of(&out->exec.exe, &out->exec.exe));
+	arrival = event_admit_judged(behaviour.cgroup_id, EVENT_exec,
+				     pair_of(&out->exec.exe, &out->exec.exe), verdict);
 	if (arrival.row)
 		send(out, &arrival, task, bprm);
 	return 0;

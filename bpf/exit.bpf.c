@@ -49,10 +49,7 @@ static __always_inline int emit_exit(void)
 	self = own_row(task);
 	verdict = verdict_on_end(task, self, settings);
 	if (verdict != VERDICT_KNOWN) {
-		arrival = event_arrive(task);
-		if (verdict == VERDICT_SAMPLE)
-			arrival.flags |= EVENT_SAMPLED;
-		event_ask_quota(&arrival, EVENT_exit, 0);
+		arrival = event_admit_judged(cgroup_id(task), EVENT_exit, 0, verdict);
 		event = event_take_room(&arrival, task, EVENT_exit, sizeof(*event));
 		if (event) {
 			event->exit = (struct exit_payload){ .exit_code = exit_code_of(task) };

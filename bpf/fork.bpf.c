@@ -21,7 +21,7 @@ static __always_inline void inherit(const struct process_row *from, const struct
 	__u64 start = child->start_boottime;
 	__u32 tgid = child->tgid;
 
-	if (!row || one.tgid != bpf_get_current_pid_tgid() >> 32 || from->check != check_of(&one))
+	if (!row || one.tgid != bpf_get_current_pid_tgid() >> 32 || from->check != CHECK_OF(&one))
 		return; /* the parent has lost its row this moment */
 	/* Or the compiler makes one load of the child's and the row's, which the verifier refuses. */
 	barrier_var(start);
@@ -60,10 +60,7 @@ int BPF_PROG(fork_tp, struct task_struct *parent, struct task_struct *child)
 	inherit(self, child, verdict == VERDICT_KNOWN ? unheard_by(settings) : 0);
 	if (verdict == VERDICT_KNOWN)
 		return 0;
-	arrival = event_arrive_in(behaviour.cgroup_id);
-	if (verdict == VERDICT_SAMPLE)
-		arrival.flags |= EVENT_SAMPLED;
-	event_ask_quota(&arrival, EVENT_fork, 0);
+	arrival = event_admit_judged(behaviour.cgroup_id, EVENT_fork, 0, verdict);
 	event = event_take_room(&arrival, parent, EVENT_fork, sizeof(*event));
 	if (!event)
 		return 0;

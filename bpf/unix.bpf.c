@@ -146,10 +146,7 @@ static __always_inline int emit_unix(const struct attempt *tried, __u32 slot)
 	verdict = verdict_on_connect(out, task, settings, slot);
 	if (verdict == VERDICT_KNOWN)
 		return 0;
-	arrival = event_arrive(task);
-	if (verdict == VERDICT_SAMPLE)
-		arrival.flags |= EVENT_SAMPLED;
-	event_ask_quota(&arrival, EVENT_unix, 0);
+	arrival = event_admit_judged(cgroup_id(task), EVENT_unix, 0, verdict);
 	if (!arrival.row)
 		return 0;
 	parent = TASK_READ(task, real_parent);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/decode/behaviour_of.h"
 
+#include <array>
+#include <cstdint>
 #include <cstring>
 
 namespace idtrail {
@@ -8,6 +10,15 @@ namespace {
 
 file_id raw(const FileId& file) {
   return {.inode = file.inode, .device = file.device, .generation = file.generation};
+}
+
+/// To or from a peer.
+void add_peer(behaviour& to, const std::array<std::uint8_t, 16>& peer, std::uint16_t port,
+              std::uint16_t family, std::uint16_t protocol, std::int32_t result) {
+  __u64 address[2];
+  static_assert(sizeof(address) == sizeof(peer));
+  std::memcpy(address, peer.data(), sizeof(address));
+  connect_object(&to, address, port, family, protocol, result);
 }
 
 }  // namespace
@@ -25,19 +36,13 @@ std::optional<behaviour> behaviour_of(const Event& event) {
     return one;
   }
   if (const auto* connect = std::get_if<Connect>(&event.body)) {
-    __u64 destination[2];
-    static_assert(sizeof(destination) == sizeof(connect->destination));
-    std::memcpy(destination, connect->destination.data(), sizeof(destination));
-    connect_object(&one, destination, connect->destination_port, connect->family, connect->protocol,
-                   connect->result);
+    add_peer(one, connect->destination, connect->destination_port, connect->family,
+             connect->protocol, connect->result);
     return one;
   }
   if (const auto* accept = std::get_if<Accept>(&event.body)) {
-    __u64 peer[2];
-    static_assert(sizeof(peer) == sizeof(accept->peer));
-    std::memcpy(peer, accept->peer.data(), sizeof(peer));
-    connect_object(&one, peer, accept->local_port, accept->family, accept->protocol,
-                   accept->result);
+    add_peer(one, accept->peer, accept->local_port, accept->family, accept->protocol,
+             accept->result);
     return one;
   }
   if (const auto* reached = std::get_if<UnixConnect>(&event.body)) {

@@ -17,10 +17,15 @@ std::uint64_t key_of(const ProcessKey& key) {
   return started * 0x9E3779B97F4A7C15ULL + key.tgid * 0xC2B2AE3D27D4EB4FULL;
 }
 
+/// What a child of that process has as its ancestor.
+SubjectPtr ancestor_below(const Descent& parent) {
+  return parent.entry == Entry::kRuntime ? nullptr : parent.subject;
+}
+
 /// The child as its parent is when it forks it.
 void descend(Descent& child, const Descent& parent) {
   child = parent;
-  child.ancestor = parent.entry == Entry::kRuntime ? nullptr : parent.subject;
+  child.ancestor = ancestor_below(parent);
 }
 
 SubjectParts unseen_parts(bool in_container) {
@@ -181,7 +186,7 @@ const Process& Processes::on_exec(const Event& event, const Exec& exec, Place& p
   if (above != nullptr && above->place == place.serial) {
     // Its row may have come of a record of its own between fork and exec: that says who it is, not
     // whom it descends from.
-    process->ancestor = above->entry == Entry::kRuntime ? nullptr : above->subject;
+    process->ancestor = ancestor_below(*above);
   }
   process->host_mntns = (exec.flags & EXEC_HOST_MNTNS) != 0;
   // Where nothing is known of it the kernel's word is taken: it came from outside.

@@ -156,8 +156,8 @@ static __always_inline bool take_first(__u64 cgroup_id)
 	return true;
 }
 
-/* The name as it lies in memory, by words. What stands
- * behind it is of no account. The count goes by memory, since the verifier would follow each. */
+/* The name as it lies in memory, by words. What stands behind it is of no account. The count goes by
+ * memory, since the verifier would follow each. */
 static __always_inline void add_name(struct exec_scratch *to, const char *filename)
 {
 	struct descent *of = &to->descent.of;

@@ -34,22 +34,18 @@ struct process {
 	__u32 marks;
 };
 
-static __always_inline __u64 check_of(const struct process *one)
-{
-	return one->start_boot_ns + one->lineage * 3 + one->ancestor * 5 + one->cgroup_id * 7 +
-	       one->tree_start_boot_ns * 13 + one->tgid * 17ULL +
-	       one->tree_tgid * 0x1900000000ULL + one->marks * 23ULL;
-}
+/* Of a struct process, or of a row as it stands: a macro, since the stack has no room for a copy. */
+#define CHECK_OF(one)                                                                              \
+	((one)->start_boot_ns + (one)->lineage * 3 + (one)->ancestor * 5 + (one)->cgroup_id * 7 +  \
+	 (one)->tree_start_boot_ns * 13 + (one)->tgid * 17ULL +                                    \
+	 (one)->tree_tgid * 0x1900000000ULL + (one)->marks * 23ULL)
 
-/* Whether the row is one process's, and not two's. As check_of(), by itself: the stack has no room. */
+/* Whether the row is one process's, and not two's. */
 static __always_inline bool is_whole(const struct process_row *from)
 {
 	const volatile struct process_row *row = from;
 
-	return row->check == row->start_boot_ns + row->lineage * 3 + row->ancestor * 5 +
-				     row->cgroup_id * 7 + row->tree_start_boot_ns * 13 +
-				     row->tgid * 17ULL + row->tree_tgid * 0x1900000000ULL +
-				     row->marks * 23ULL;
+	return row->check == CHECK_OF(row);
 }
 
 /* Each field is read once. */
@@ -85,7 +81,7 @@ static __always_inline void write_row(struct process_row *to, const struct proce
 	row->tree_tgid = one->tree_tgid;
 	row->marks = one->marks;
 	row->unheard = unheard;
-	row->check = check_of(one);
+	row->check = CHECK_OF(one);
 	row->start_boot_ns = one->start_boot_ns;
 }
 
@@ -95,8 +91,8 @@ static __always_inline struct process_row *process_row(__u32 slot)
 }
 
 /* Of the process with this number that began then, or at any time if that is 0; PROCESS_NONE, whose
- * row stays zero, where it has none. Not static, so that the verifier checks it by
- * itself and once. Such a function takes no pointer before 5.12. */
+ * row stays zero, where it has none. Not static, so that the verifier checks it by itself and once.
+ * Such a function takes no pointer before 5.12. */
 __noinline __u32 process_slot(__u32 tgid, __u64 start)
 {
 	__u32 slot = tgid % PROCESS_BUCKETS * PROCESS_WAYS;

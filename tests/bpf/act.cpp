@@ -64,6 +64,14 @@ void expect_header(const Record& record, event_kind kind, const Acted& by) {
   EXPECT_EQ(header.cgroup_id, own_cgroup_id());
 }
 
+behaviour behaviour_of(const Record& record) {
+  behaviour one{};
+  one.cgroup_id = record.header.cgroup_id;
+  one.lineage = record.header.lineage;
+  one.kind = static_cast<__u8>(record.header.kind);
+  return one;
+}
+
 void expect_parent_is_this(std::uint32_t tgid, std::uint64_t start_boot_ns) {
   const auto tick_ns = 1'000'000'000U / static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
   EXPECT_EQ(tgid, static_cast<std::uint32_t>(getpid()));

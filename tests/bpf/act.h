@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "idtrail/behaviour.h"
 #include "idtrail/events.h"
 #include "tests/bpf/recorder.h"
 
@@ -35,6 +36,8 @@ Acted run(
 void expect_header(const Record& record, event_kind kind, const Acted& by);
 /// That (parent_tgid, parent_start_boot_ns) is this process.
 void expect_parent_is_this(std::uint32_t tgid, std::uint64_t start_boot_ns);
+/// What a verdict on this record is a verdict on, but for its object.
+behaviour behaviour_of(const Record& record);
 /// Device and inode of what the path names; the generation cannot be told from user space.
 void expect_file(const file_id& file, const std::string& path);
 

@@ -10,24 +10,15 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "idtrail/behaviour.h"
 #include "tests/bpf/act.h"
 #include "tests/bpf/cgroup.h"
 
 namespace idtrail::test {
 namespace {
 
-behaviour common_of(const Record& record) {
-  behaviour one{};
-  one.cgroup_id = record.header.cgroup_id;
-  one.lineage = record.header.lineage;
-  one.kind = static_cast<__u8>(record.header.kind);
-  return one;
-}
-
 behaviour read_of(const Record& record) {
   const auto payload = record.payload<credential_payload>();
-  behaviour one = common_of(record);
+  behaviour one = behaviour_of(record);
   credential_object(&one, &payload.file, payload.volume_generation, payload.open_flags,
                     payload.flags);
   return one;
@@ -35,7 +26,7 @@ behaviour read_of(const Record& record) {
 
 behaviour connect_of(const Record& record) {
   const auto payload = record.payload<connect_payload>();
-  behaviour one = common_of(record);
+  behaviour one = behaviour_of(record);
   __u64 destination[2];
   std::memcpy(destination, payload.dst, sizeof(destination));
   connect_object(&one, destination, payload.dst_port, payload.family, payload.protocol,
@@ -45,14 +36,14 @@ behaviour connect_of(const Record& record) {
 
 behaviour unix_of(const Record& record) {
   const auto payload = record.payload<unix_payload>();
-  behaviour one = common_of(record);
+  behaviour one = behaviour_of(record);
   unix_object(&one, payload.name_key, &payload.file, payload.type, payload.result, payload.flags);
   return one;
 }
 
 behaviour accept_of(const Record& record) {
   const auto payload = record.payload<socket_payload>();
-  behaviour one = common_of(record);
+  behaviour one = behaviour_of(record);
   __u64 peer[2];
   std::memcpy(peer, payload.peer, sizeof(peer));
   connect_object(&one, peer, payload.local_port, payload.family, payload.protocol, payload.result);

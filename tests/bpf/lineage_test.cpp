@@ -11,7 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "idtrail/behaviour.h"
 #include "tests/bpf/act.h"
 #include "tests/bpf/cgroup.h"
 
@@ -41,15 +40,6 @@ class LineageTest : public testing::Test {
   Folder folder_;
   std::string target_ = exec_target();
 };
-
-/// What a verdict on this record is a verdict on.
-behaviour behaviour_of(const Record& record) {
-  behaviour one{};
-  one.cgroup_id = record.header.cgroup_id;
-  one.lineage = record.header.lineage;
-  one.kind = static_cast<__u8>(record.header.kind);
-  return one;
-}
 
 TEST_F(LineageTest, IsOneWhereNothingDiffers) {
   const __u64 one = lineage_of(run(target_, {"target", "first"}));

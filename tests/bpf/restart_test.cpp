@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "agent/kernel/sensor.h"
-#include "idtrail/behaviour.h"
 #include "tests/bpf/act.h"
 
 namespace idtrail::test {
@@ -283,11 +282,7 @@ TEST_F(RestartTest, GivesEveryEventToOneOfTwoSets) {
 
 /// A verdict on what the record tells, of an act that is all lineage.
 void know(Sensor& sensor, const Record& record) {
-  behaviour one{};
-  one.cgroup_id = record.header.cgroup_id;
-  one.lineage = record.header.lineage;
-  one.kind = static_cast<__u8>(record.header.kind);
-  sensor.known().insert(sensor.known().key_of(one));
+  sensor.known().insert(sensor.known().key_of(behaviour_of(record)));
 }
 
 /// The one record of that kind by this process since the last call.
