@@ -21,9 +21,8 @@ void KnownBehaviours::forget(std::uint64_t now, Which which) {
 
 void KnownBehaviours::apply(const CacheOrders& orders, std::uint64_t now) {
   if (orders.forget_all) forget(now, [](const Verdict&) { return true; });
-  for (const std::uint64_t place : orders.forget_connects) {
-    forget(now,
-           [place](const Verdict& one) { return one.place == place && one.kind == EVENT_connect; });
+  for (const std::uint64_t place : orders.forget_outward) {
+    forget(now, [place](const Verdict& one) { return one.place == place && is_outward(one.kind); });
   }
   for (const KnownBehaviour& known : orders.known) add(known, now);
 }
@@ -34,7 +33,7 @@ void KnownBehaviours::add(const KnownBehaviour& known, std::uint64_t now) {
   Verdict& verdict = verdicts_[done.place];
   if (done.evicted != 0) {
     ++evicted_;
-    feed(verdict, done.evicted_hits, now);
+    feed(verdict, done.of_evicted, now);
   }
   verdict = {.key = key,
              .identity_id = known.identity_id,
@@ -44,8 +43,9 @@ void KnownBehaviours::add(const KnownBehaviour& known, std::uint64_t now) {
              .kind = known.key.kind};
 }
 
-void KnownBehaviours::feed(const Verdict& verdict, std::uint64_t hits, std::uint64_t now) {
-  if (hits == 0) return;
+void KnownBehaviours::feed(const Verdict& verdict, const KnownTable::Counted& counted,
+                           std::uint64_t now) {
+  if (counted.hits == 0 && counted.bytes_sent == 0 && counted.bytes_received == 0) return;
   v1::Fact fact;
   auto& harvest = *fact.mutable_harvest();
   harvest.set_identity_id(verdict.identity_id);
@@ -53,7 +53,9 @@ void KnownBehaviours::feed(const Verdict& verdict, std::uint64_t hits, std::uint
   harvest.set_place(verdict.place);
   harvest.set_cgroup_id(verdict.cgroup_id);
   harvest.set_kind(verdict.kind);
-  harvest.set_count(hits);
+  harvest.set_count(counted.hits);
+  harvest.set_bytes_sent(counted.bytes_sent);
+  harvest.set_bytes_received(counted.bytes_received);
   harvest.set_last_boot_ns(now);
   feed_(fact);
 }

@@ -42,7 +42,7 @@ class KnownBehaviours {
   void add(const KnownBehaviour& known, std::uint64_t now);
   template <typename Which>
   void forget(std::uint64_t now, Which which);
-  void feed(const Verdict& verdict, std::uint64_t hits, std::uint64_t now);
+  void feed(const Verdict& verdict, const KnownTable::Counted& counted, std::uint64_t now);
 
   KnownTable& table_;
   Feed feed_;

@@ -13,8 +13,10 @@ namespace {
 bool may_stay_in_kernel(const Observation& seen) {
   if (seen.who.unresolved || seen.novelty.session) return false;
   if (seen.novelty.known) return true;
+  const auto* flow = std::get_if<Flow>(&seen.event.body);
   const bool counted_only = std::holds_alternative<UnixConnect>(seen.event.body) ||
-                            std::holds_alternative<Accept>(seen.event.body);
+                            std::holds_alternative<Accept>(seen.event.body) ||
+                            (flow != nullptr && (flow->flags & FLOW_OPEN) == 0);
   return counted_only && seen.who.subject->entry != Entry::kEntered;
 }
 
@@ -26,7 +28,7 @@ void Verdicts::judged(const Observation& seen, Place& place) {
   const bool is_read = std::holds_alternative<CredentialRead>(seen.event.body);
   const bool alerted = seen.event.at < place.alert_until;
   if (is_read && !known) {
-    if (!alerted) forget_connects(place.serial);
+    if (!alerted) forget_outward(place.serial);
     place.alert_until = seen.event.at + watch_window_;
   }
   if (known && (is_read || !alerted)) {
@@ -51,12 +53,12 @@ void Verdicts::add(const Event& event, std::uint64_t identity_id, std::uint64_t 
 }
 
 /// Those that stand, and those that were to be added. None is added while the alert lasts.
-void Verdicts::forget_connects(std::uint64_t place) {
+void Verdicts::forget_outward(std::uint64_t place) {
   std::erase_if(orders_.known, [place](const KnownBehaviour& one) {
-    return one.place == place && one.key.kind == EVENT_connect;
+    return one.place == place && is_outward(one.key.kind);
   });
-  if (orders_.forget_connects.size() < CacheOrders::kMax) {
-    orders_.forget_connects.push_back(place);
+  if (orders_.forget_outward.size() < CacheOrders::kMax) {
+    orders_.forget_outward.push_back(place);
   } else {
     orders_.forget_all = true;
   }

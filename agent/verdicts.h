@@ -30,7 +30,7 @@ class Verdicts {
  private:
   void add(const Event& event, std::uint64_t identity_id, std::uint64_t behaviour_id,
            const Place& place);
-  void forget_connects(std::uint64_t place);
+  void forget_outward(std::uint64_t place);
 
   const BootClock::duration watch_window_;
   Counters& counters_;

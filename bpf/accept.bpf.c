@@ -6,9 +6,8 @@
  *
  * A queue that turns out to be empty is how every loop of accepts ends: no event, nor is a signal. */
 #include "bpf/lib/accept.h"
-#include "bpf/lib/inet.h"
+#include "bpf/lib/flow.h"
 #include "bpf/lib/known.h"
-#include "bpf/lib/ring.h"
 
 struct accept_event {
 	struct event_header hdr;
@@ -24,10 +23,20 @@ struct ends {
 	__u16 protocol;
 };
 
+/* Not skc_num, which is zero once it has ended. */
+static __always_inline __u16 own_port(const struct sock *sk, bool typed)
+{
+	const struct tcp_sock *tcp = typed ? bpf_skc_to_tcp_sock((void *)sk) : NULL;
+	__be16 port = tcp ? tcp->inet_conn.icsk_inet.inet_sport :
+			    BPF_CORE_READ((const struct inet_sock *)sk, inet_sport);
+
+	return bpf_ntohs(port);
+}
+
 static __always_inline struct ends ends_of_socket(const struct sock *sk, bool typed, int result)
 {
 	struct ends ends = {
-		.local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport)),
+		.local_port = own_port(sk, typed),
 		.family = family_of(sk, typed),
 		.protocol = READ(typed, sk, sk_protocol),
 	};
@@ -37,36 +46,36 @@ static __always_inline struct ends ends_of_socket(const struct sock *sk, bool ty
 	return ends;
 }
 
-static __always_inline enum verdict verdict_on_accept(const struct ends *ends,
-						      const struct task_struct *task,
-						      const struct control *settings, int result)
-{
-	struct behaviour behaviour;
-
-	behaviour_of(&behaviour, task, EVENT_accept, own_lineage());
-	connect_object(&behaviour, ends->peer, ends->local_port, ends->family, ends->protocol,
-		       result);
-	return verdict_on(&behaviour, settings);
-}
-
 /* After a failure sk is the listener, whose peer is nobody. */
 static __always_inline int emit_accept(const struct sock *sk, bool typed, int result)
 {
 	const struct control *settings = control_of_agent();
 	const struct task_struct *task = current_task();
+	const struct process_row *self;
+	struct behaviour behaviour;
 	struct accept_event *event;
 	struct arrival arrival;
 	enum verdict verdict;
 	struct ends ends;
+	__u32 process;
 
 	if (!settings || from_agent() || result == -EAGAIN || result == -EINTR ||
 	    result == -ERESTARTSYS || !is_inet(sk, typed))
 		return 0;
+	process = own_slot_now();
+	self = process_row(process);
+	if (!self)
+		return 0;
 	ends = ends_of_socket(sk, typed, result);
-	verdict = verdict_on_accept(&ends, task, settings, result);
+	behaviour_of(&behaviour, task, EVENT_accept, self->lineage);
+	connect_object(&behaviour, ends.peer, ends.local_port, ends.family, ends.protocol, result);
+	if (settings->follows_flows && !result)
+		flow_begins(sk, process, behaviour.cgroup_id, bpf_ktime_get_boot_ns(),
+			    FLOW_ACCEPTED);
+	verdict = verdict_on(&behaviour, settings);
 	if (verdict == VERDICT_KNOWN)
 		return 0;
-	arrival = event_admit_judged(cgroup_id(task), EVENT_accept, 0, verdict);
+	arrival = event_admit_judged(behaviour.cgroup_id, EVENT_accept, 0, verdict);
 	event = event_take_room(&arrival, task, EVENT_accept, sizeof(*event));
 	if (!event)
 		return 0;

@@ -8,8 +8,8 @@
  * After a success the peer is read from the socket: it cannot be spoofed, 0.0.0.0 has become the
  * loopback, and an address rewritten on its way (a service IP) is the one that is really
  * reached. */
+#include "bpf/lib/flow.h"
 #include "bpf/lib/known.h"
-#include "bpf/lib/ring.h"
 
 #include <bpf/bpf_endian.h>
 #include <stddef.h>
@@ -120,25 +120,44 @@ static __always_inline int send(const struct task_struct *task, const struct att
 	return 0;
 }
 
+static __always_inline bool begins_flow(const struct attempt *tried,
+					const struct connect_payload *connect)
+{
+	return connect->protocol == IPPROTO_TCP &&
+	       (!tried->result || tried->result == -EINPROGRESS);
+}
+
 static __always_inline int emit_connect(const struct attempt tried)
 {
 	const struct control *settings = control_of_agent();
 	const struct task_struct *task = current_task();
 	enum verdict verdict = VERDICT_SEND;
+	const struct process_row *self;
 	struct connect_payload connect;
 	struct behaviour behaviour;
 	struct arrival arrival;
+	__u32 process;
+	__u64 now;
 
 	if (!settings || !is_attempt(&tried))
 		return 0;
+	process = own_slot_now();
+	self = process_row(process);
+	if (!self)
+		return 0;
+	now = bpf_ktime_get_boot_ns();
 	connect = where_to(&tried);
-	behaviour_of(&behaviour, task, EVENT_connect, own_lineage());
+	behaviour_of(&behaviour, task, EVENT_connect, self->lineage);
 	connect_object(&behaviour, (const __u64 *)connect.dst, connect.dst_port, connect.family,
 		       connect.protocol, connect.result);
-	if (!on_alert(behaviour.cgroup_id))
+	if (!on_alert(behaviour.cgroup_id, now))
 		verdict = verdict_on(&behaviour, settings);
 	/* What is ours is never sent, hence never judged: it is told by now only. */
-	if (verdict == VERDICT_KNOWN || from_agent())
+	if (verdict != VERDICT_KNOWN && from_agent())
+		return 0;
+	if (settings->follows_flows && begins_flow(&tried, &connect))
+		flow_begins(tried.sk, process, behaviour.cgroup_id, now, 0);
+	if (verdict == VERDICT_KNOWN)
 		return 0;
 	arrival = event_admit_judged(behaviour.cgroup_id, EVENT_connect, 0, verdict);
 	return send(task, &tried, &connect, &arrival);

@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Hooks: the inet_sock_set_state tracepoint, where a TCP connection is begun and where it ends,
- * whatever ended it; and the exit of inet_csk_accept, which tells who took a connection; and an
- * iterator over our own table, by which the agent asks from time to time for those that go on. Not
- * iter/tcp for that: it sees one network namespace, and does not know who opened. Not
- * tcp_close: what is still on its way is not counted yet, and a reset ends a connection before.
- * Nothing per packet: the socket itself counts its bytes. Twin of the exit: a kretprobe, for
- * kernels that have no trampolines (arm64 before 6.0).
+/* Hooks: tcp_v4_destroy_sock, which takes down a TCP socket of either family, whatever ended its
+ * connection; tcp_disconnect, after which a socket may connect anew; and an iterator over our own
+ * table, by which the agent asks from time to time for those that go on. Not iter/tcp for that: it
+ * sees one network namespace, and does not know who opened. Not tcp_close: what is still on its way
+ * is not counted yet, and a reset ends a connection before. Not inet_sock_set_state: five times for
+ * each. Nothing per packet: the socket itself counts its bytes. Twins: kprobes, for kernels that have no
+ * trampolines (arm64 before 6.0).
  *
- * The end often comes in an interrupt or in another process, so who opened is remembered by socket.
- * A connection that is older than the probe has no such entry, nor has one that was pushed out of
- * the full table: it is not reported, since nobody can say whose it was. */
-#include "bpf/lib/accept.h"
-#include "bpf/lib/inet.h"
-#include "bpf/lib/ring.h"
+ * The end often comes in an interrupt or in another process, so the probes of connect and accept
+ * remember who opened (lib/flow.h). A connection that is older than they are is not reported, since
+ * nobody can say whose it was. */
+#include "bpf/lib/flow.h"
+#include "bpf/lib/known.h"
 
-#define FLOWS_MAX 16384
 #define YOUNG_NS 1000000000ULL /* a connection goes on if it is older than that */
 
 struct flow_event {
@@ -22,206 +20,229 @@ struct flow_event {
 	struct flow_payload flow;
 };
 
-struct opener {
-	struct flow_payload flow; /* as far as it is known at the beginning */
-	__u64 boot_ns;
-	__u64 told_bytes; /* of both directions, when it was last said to go on */
-	__u64 cgroup_id;
-	__u64 start_boot_ns;
-	__u64 lineage;
-	__u64 tree_start_boot_ns;
-	__u32 tgid;
-	__u32 tid;
-	__u32 tree_tgid;
-	__u32 reserved;
+struct bytes {
+	__u64 sent;
+	__u64 received;
 };
 
-/* By address of the socket: it stays the socket's until after the end. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, FLOWS_MAX);
-	__type(key, __u64);
-	__type(value, struct opener);
-} openers SEC(".maps");
+struct ended {
+	const struct sock *sk;
+	const struct tcp_sock *tcp; /* the same */
+	bool typed; /* they may be followed by plain loads */
+};
 
-static __always_inline bool is_tcp(const struct sock *sk, bool typed)
+/* The peer's FIN takes a number in the stream and is no byte; by arithmetic, since the verifier would
+ * follow a branch. */
+static __always_inline struct bytes bytes_of(const struct ended *end)
 {
-	return is_inet(sk, typed) && READ(typed, sk, sk_protocol) == IPPROTO_TCP;
-}
+	const struct tcp_sock *tcp = end->tcp; /* CO-RE would look for `end` in the kernel */
+	const struct sock *sk = end->sk;
+	__u64 received = READ(end->typed, tcp, bytes_received);
+	__u64 has_fin = READ(end->typed, sk, __sk_common.skc_flags) >> SOCK_DONE & 1;
 
-static __always_inline void count_flow(bool begins)
-{
-	__u32 first = 0;
-	struct flow_counts *counts = bpf_map_lookup_elem(&flow_counts, &first);
-
-	if (counts)
-		__sync_fetch_and_add(begins ? &counts->begun : &counts->ended, 1);
-}
-
-static __always_inline int remember(const struct sock *sk, bool typed, __u32 flags)
-{
-	const struct task_struct *task = current_task();
-	const struct task_struct *parent = TASK_READ(task, real_parent);
-	const struct process_row *self = own_row(task);
-	__u64 ids = bpf_get_current_pid_tgid();
-	__u64 key = (__u64)sk;
-	struct opener opener;
-
-	if (from_agent() || !is_tcp(sk, typed))
-		return 0;
-	opener = (struct opener){
-		.flow = {
-			.exe = exe_id(task),
-			.parent_start_boot_ns = start_boot_ns(parent),
-			.parent_tgid = TASK_READ(parent, tgid),
-			.flags = flags,
-			.family = family_of(sk, typed),
-			.protocol = IPPROTO_TCP,
-		},
-		.boot_ns = bpf_ktime_get_boot_ns(),
-		.cgroup_id = cgroup_id(task),
-		.start_boot_ns = start_boot_ns(task),
-		.tgid = ids >> 32,
-		.tid = (__u32)ids,
+	return (struct bytes){
+		.sent = READ(end->typed, tcp, bytes_sent) - READ(end->typed, tcp, bytes_retrans),
+		.received = received - (has_fin & is_not_zero(received)),
 	};
-	if (self) {
-		opener.lineage = self->lineage;
-		opener.tree_start_boot_ns = self->tree_start_boot_ns;
-		opener.tree_tgid = self->tree_tgid;
-	}
-	if (!bpf_map_update_elem(&openers, &key, &opener, BPF_NOEXIST))
-		count_flow(true);
-	else
-		bpf_map_update_elem(&openers, &key, &opener, BPF_ANY);
-	return 0;
 }
 
-static __always_inline void count_bytes(struct flow_payload *out, const struct sock *sk)
+static __always_inline bool was_established(const struct flow_row *row, const struct ended *end)
 {
-	const struct tcp_sock *tcp = (const void *)sk;
-	__u64 received = BPF_CORE_READ(tcp, bytes_received);
+	const struct tcp_sock *tcp = end->tcp;
 
-	/* The peer's FIN takes a number in the stream and is no byte. */
-	if (received && BPF_CORE_READ(sk, __sk_common.skc_flags) & 1UL << SOCK_DONE)
-		received--;
-	out->bytes_received = received;
-	out->bytes_sent = BPF_CORE_READ(tcp, bytes_sent) - BPF_CORE_READ(tcp, bytes_retrans);
+	return row->flags & FLOW_ACCEPTED || READ(end->typed, tcp, bytes_acked);
 }
 
-static __always_inline void fill(struct flow_event *event, const struct opener *opener,
-				 const struct sock *sk, bool typed)
+static __always_inline __u16 own_port(const struct ended *end)
 {
-	event->hdr.start_boot_ns = opener->start_boot_ns;
-	event->hdr.tgid = opener->tgid;
-	event->hdr.tid = opener->tid;
-	event->hdr.flags = 0;
-	event->hdr.lineage = opener->lineage;
-	event->hdr.tree_start_boot_ns = opener->tree_start_boot_ns;
-	event->hdr.tree_tgid = opener->tree_tgid;
-	event->flow = opener->flow;
-	event->flow.duration_ns = event->hdr.boot_ns - opener->boot_ns;
-	read_local(&event->flow.local, &event->flow.local_port, sk, typed);
-	read_peer(&event->flow.peer, &event->flow.peer_port, sk, typed);
-	count_bytes(&event->flow, sk);
+	const struct tcp_sock *tcp = end->tcp;
+
+	/* Not skc_num, which is zero before the end. */
+	return bpf_ntohs(READ(end->typed, tcp, inet_conn.icsk_inet.inet_sport));
 }
 
-static __always_inline bool emit_flow(const struct opener *opener, const struct sock *sk,
-				      bool typed, __u32 flags)
+/* What was said to go on is ended by a record, which replaces the totals so far. */
+static __always_inline enum verdict verdict_on_end(const struct flow_row *row,
+						   const struct ended *end,
+						   const struct bytes *bytes)
 {
-	struct arrival arrival = event_arrive_in(opener->cgroup_id); /* not who runs now acted */
+	const struct control *settings = control_of_agent();
+	const struct sock *sk = end->sk;
+	struct behaviour behaviour = {
+		.cgroup_id = row->cgroup_id,
+		.lineage = row->lineage,
+		.kind = EVENT_flow,
+	};
+	__u64 peer[2] = {};
+	__u16 port;
+
+	if (!settings || row->told_bytes || on_alert(row->cgroup_id, bpf_ktime_get_boot_ns()))
+		return VERDICT_SEND;
+	read_peer((__u8(*)[16])peer, &port, sk, end->typed);
+	if (row->flags & FLOW_ACCEPTED)
+		port = own_port(end);
+	flow_object(&behaviour, peer, port, family_of(sk, end->typed), row->flags, bytes->sent);
+	return verdict_of_flow(key_of(&behaviour, settings), bytes->sent, bytes->received);
+}
+
+static __always_inline void fill(struct flow_event *event, const struct flow_row *row,
+				 const struct ended *end, const struct bytes *bytes, __u32 flags)
+{
+	const struct sock *sk = end->sk;
+
+	event->hdr.start_boot_ns = row->start_boot_ns;
+	event->hdr.tgid = row->tgid;
+	event->hdr.tid = row->tid;
+	event->hdr.flags |= row->event_flags;
+	event->hdr.lineage = row->lineage;
+	event->hdr.tree_start_boot_ns = row->tree_start_boot_ns;
+	event->hdr.tree_tgid = row->tree_tgid;
+	event->flow = (struct flow_payload){
+		.exe = row->exe,
+		.parent_start_boot_ns = row->parent_start_boot_ns,
+		.parent_tgid = row->parent_tgid,
+		.flags = row->flags | flags,
+		.bytes_sent = bytes->sent,
+		.bytes_received = bytes->received,
+		.duration_ns = event->hdr.boot_ns - row->boot_ns,
+		.local_port = own_port(end),
+		.family = family_of(sk, end->typed),
+		.protocol = IPPROTO_TCP,
+	};
+	read_local_address(&event->flow.local, sk, end->typed);
+	read_peer(&event->flow.peer, &event->flow.peer_port, sk, end->typed);
+}
+
+static __always_inline bool emit_flow(const struct flow_row *row, const struct ended *end,
+				      const struct bytes *bytes, __u32 flags, enum verdict verdict)
+{
+	/* Not who runs now acted. */
+	const struct arrival arrival =
+		event_admit_judged(row->cgroup_id, EVENT_flow, 0, verdict);
 	struct flow_event *event;
 
-	event_ask_quota(&arrival, EVENT_flow, 0);
-	event = event_take_room(&arrival, current_task(), EVENT_flow, sizeof(*event));
+	event = event_take_room_of_other(&arrival, current_task(), EVENT_flow, sizeof(*event));
 	if (!event)
 		return false;
-	fill(event, opener, sk, typed);
-	event->flow.flags |= flags;
+	fill(event, row, end, bytes, flags);
 	event_submit(event, EVENT_flow);
 	return true;
 }
 
-static __always_inline int on_end(const struct sock *sk, int before)
+static __always_inline void tell_end(const struct flow_row *row, const struct ended *end)
 {
-	__u64 key = (__u64)sk;
-	const struct opener *opener = bpf_map_lookup_elem(&openers, &key);
+	struct bytes bytes;
+	enum verdict verdict;
 
-	if (!opener)
+	if (!was_established(row, end))
+		return; /* its connect has told the result */
+	bytes = bytes_of(end);
+	verdict = verdict_on_end(row, end, &bytes);
+	if (verdict != VERDICT_KNOWN)
+		emit_flow(row, end, &bytes, 0, verdict);
+}
+
+static __always_inline int on_end(const struct ended end)
+{
+	__u32 slot = flow_slot(end.sk);
+	const struct flow_row *row;
+
+	if (slot == FLOW_NONE)
 		return 0;
-	/* One that was never established: its connect has told the result. */
-	if (before != TCP_SYN_SENT)
-		emit_flow(opener, sk, true, 0);
-	if (!bpf_map_delete_elem(&openers, &key))
-		count_flow(false);
+	row = flow_row(slot);
+	if (!row || !end.tcp)
+		return 0;
+	tell_end(row, &end);
+	release_slot(slot);
 	return 0;
 }
 
-/* Not one that carried nothing since it was told last. */
-static __always_inline int on_walk(const __u64 *key, struct opener *opener)
+static __always_inline int on_typed_end(struct sock *sk)
 {
-	struct flow_payload so_far = {};
+	return on_end((struct ended){ .sk = sk, .tcp = bpf_skc_to_tcp_sock(sk), .typed = true });
+}
+
+static __always_inline int on_untyped_end(const struct sock *sk)
+{
+	return on_end((struct ended){ .sk = sk, .tcp = (const void *)sk });
+}
+
+/* Not one that carried nothing since it was told last. The row is read as a whole first: the connection
+ * may end meanwhile, and another's take its place. Not static: see process_slot(). */
+__noinline int tell_going_on(__u32 slot)
+{
+	const struct flow_bucket *bucket = flow_bucket(slot / FLOW_WAYS);
+	struct flow_row *row = flow_row(slot);
+	const volatile __u64 *place;
 	const struct sock *sk;
-	__u64 bytes;
+	struct flow_row copy;
+	struct bytes bytes;
+	struct ended now;
 
-	if (!key || !opener || bpf_ktime_get_boot_ns() - opener->boot_ns < YOUNG_NS)
+	if (!bucket || !row)
 		return 0;
-	sk = (const void *)*key;
-	if (!is_tcp(sk, false) || BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
-		return 0; /* it ends at this moment */
-	count_bytes(&so_far, sk);
-	bytes = so_far.bytes_sent + so_far.bytes_received;
-	if (bytes != opener->told_bytes && emit_flow(opener, sk, false, FLOW_OPEN))
-		opener->told_bytes = bytes;
+	place = &bucket->sockets[slot % FLOW_WAYS];
+	sk = (const void *)*place;
+	copy = *row;
+	barrier();
+	if (!sk || (const void *)*place != sk || row->boot_ns != copy.boot_ns ||
+	    bpf_ktime_get_boot_ns() - copy.boot_ns < YOUNG_NS ||
+	    BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
+		return 0; /* too young, or it ends at this moment */
+	now = (struct ended){ .sk = sk, .tcp = (const void *)sk };
+	bytes = bytes_of(&now);
+	if (bytes.sent + bytes.received != copy.told_bytes &&
+	    emit_flow(&copy, &now, &bytes, FLOW_OPEN, VERDICT_SEND))
+		row->told_bytes = bytes.sent + bytes.received;
 	return 0;
 }
 
-static __always_inline int on_state(const struct sock *sk, int before, int after)
+static __always_inline int on_walk(const __u32 *index, const struct flow_bucket *bucket)
 {
-	if (after == TCP_SYN_SENT)
-		return remember(sk, true, 0);
-	return after == TCP_CLOSE ? on_end(sk, before) : 0;
+	__u32 way;
+
+	if (!index || !bucket)
+		return 0;
+#pragma unroll
+	for (way = 0; way < FLOW_WAYS; way++) {
+		if (bucket->sockets[way])
+			tell_going_on(*index * FLOW_WAYS + way);
+	}
+	return 0;
 }
 
-/* It may have ended in the queue already. */
-static __always_inline int on_accept(const struct sock *sk, bool typed)
+SEC("?fentry/tcp_v4_destroy_sock")
+int BPF_PROG(destroy_fentry, struct sock *sk)
 {
-	bool lives = sk && READ(typed, sk, __sk_common.skc_state) != TCP_CLOSE;
-
-	return lives ? remember(sk, typed, FLOW_ACCEPTED) : 0;
+	return on_typed_end(sk);
 }
 
-SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(state_fexit, const struct sock *sk, int before, int after)
+SEC("?fentry/tcp_disconnect")
+int BPF_PROG(disconnect_fentry, struct sock *sk)
 {
-	return on_state(sk, before, after);
-}
-
-SEC("?fexit/inet_csk_accept")
-int accept_fexit(unsigned long long *ctx)
-{
-	return on_accept(accepted(ctx), true);
+	return on_typed_end(sk);
 }
 
 SEC("?iter/bpf_map_elem")
-int walk_fexit(struct bpf_iter__bpf_map_elem *ctx)
+int walk_fentry(struct bpf_iter__bpf_map_elem *ctx)
 {
 	return on_walk(ctx->key, ctx->value);
 }
 
-SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(state_kretprobe, const struct sock *sk, int before, int after)
+SEC("?kprobe/tcp_v4_destroy_sock")
+int BPF_KPROBE(destroy_kprobe, struct sock *sk)
 {
-	return on_state(sk, before, after);
+	return on_untyped_end(sk);
 }
 
-SEC("?kretprobe/inet_csk_accept")
-int BPF_KRETPROBE(accept_kretprobe, struct sock *sk)
+SEC("?kprobe/tcp_disconnect")
+int BPF_KPROBE(disconnect_kprobe, struct sock *sk)
 {
-	return on_accept(sk, false);
+	return on_untyped_end(sk);
 }
 
 SEC("?iter/bpf_map_elem")
-int walk_kretprobe(struct bpf_iter__bpf_map_elem *ctx)
+int walk_kprobe(struct bpf_iter__bpf_map_elem *ctx)
 {
 	return on_walk(ctx->key, ctx->value);
 }

@@ -50,6 +50,14 @@ std::optional<behaviour> behaviour_of(const Event& event) {
     unix_object(&one, reached->name_key, &file, reached->type, reached->result, reached->flags);
     return one;
   }
+  if (const auto* flow = std::get_if<Flow>(&event.body)) {
+    __u64 peer[2];
+    std::memcpy(peer, flow->peer.data(), sizeof(peer));
+    const bool accepted = (flow->flags & FLOW_ACCEPTED) != 0;
+    flow_object(&one, peer, accepted ? flow->local_port : flow->peer_port, flow->family,
+                flow->flags, flow->bytes_sent);
+    return one;
+  }
   if (std::holds_alternative<Exec>(event.body) || std::holds_alternative<Exit>(event.body)) {
     return one;
   }

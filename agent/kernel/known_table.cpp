@@ -18,11 +18,18 @@ std::uint64_t KnownTable::key_of(const behaviour& one) const {
   return behaviour_key(&one, secret_.data());
 }
 
-// Both at once, while the programs add to it: the sum, which picks the samples, stays.
-std::uint64_t KnownTable::take(__u64& use) {
-  const __u64 pending = shared(use).load(std::memory_order_relaxed) & KNOWN_PENDING;
-  shared(use).fetch_add(pending * KNOWN_ACCOUNTED - pending);
-  return pending;
+// Both parts of a use at once, while the programs add to it: the sum, which picks the samples,
+// stays. The bytes of a hit may come with the next harvest.
+KnownTable::Counted KnownTable::take(known_bucket& bucket, std::size_t way) {
+  const auto use = shared(bucket.uses[way]);
+  const __u64 pending = use.load(std::memory_order_relaxed) & KNOWN_PENDING;
+  if (pending != 0) use.fetch_add(pending * KNOWN_ACCOUNTED - pending);
+  Counted counted{.hits = pending};
+  if (bucket.bytes_sent[way] != 0) counted.bytes_sent = shared(bucket.bytes_sent[way]).exchange(0);
+  if (bucket.bytes_received[way] != 0) {
+    counted.bytes_received = shared(bucket.bytes_received[way]).exchange(0);
+  }
+  return counted;
 }
 
 KnownTable::Inserted KnownTable::insert(std::uint64_t key) {
@@ -30,28 +37,28 @@ KnownTable::Inserted KnownTable::insert(std::uint64_t key) {
   known_bucket& bucket = memory_.as<known_bucket>()[index];
   std::uint32_t way = KNOWN_WAYS;
   for (std::uint32_t i = 0; i < KNOWN_WAYS; ++i) {
-    if (bucket.keys[i] == key) return {.place = index * KNOWN_WAYS + i, .evicted = 0};
+    if (bucket.keys[i] == key) return {.place = index * KNOWN_WAYS + i, .of_evicted = {}};
     if (bucket.keys[i] == 0 && way == KNOWN_WAYS) way = i;
   }
   if (way == KNOWN_WAYS) way = next_[index]++ % KNOWN_WAYS;
-  Inserted done{.place = index * KNOWN_WAYS + way, .evicted = bucket.keys[way]};
+  Inserted done{.place = index * KNOWN_WAYS + way, .evicted = bucket.keys[way], .of_evicted = {}};
   shared(bucket.keys[way]).store(0);
-  done.evicted_hits = take(bucket.uses[way]);
+  done.of_evicted = take(bucket, way);
   shared(bucket.keys[way]).store(key, std::memory_order_release);
   return done;
 }
 
-std::uint64_t KnownTable::erase(Place place, std::uint64_t key) {
+KnownTable::Counted KnownTable::erase(Place place, std::uint64_t key) {
   known_bucket& row = bucket(place);
-  if (row.keys[place % KNOWN_WAYS] != key) return 0;
+  if (row.keys[place % KNOWN_WAYS] != key) return {};
   shared(row.keys[place % KNOWN_WAYS]).store(0);
-  return take(row.uses[place % KNOWN_WAYS]);
+  return take(row, place % KNOWN_WAYS);
 }
 
-std::uint64_t KnownTable::harvest(Place place, std::uint64_t key) {
+KnownTable::Counted KnownTable::harvest(Place place, std::uint64_t key) {
   known_bucket& row = bucket(place);
-  if (row.keys[place % KNOWN_WAYS] != key) return 0;
-  return take(row.uses[place % KNOWN_WAYS]);
+  if (row.keys[place % KNOWN_WAYS] != key) return {};
+  return take(row, place % KNOWN_WAYS);
 }
 
 std::uint64_t pending_hits(const known_bucket* buckets) {

@@ -19,10 +19,16 @@ class KnownTable {
   using Place = std::uint32_t;
   static constexpr Place kPlaces = KNOWN_BUCKETS * KNOWN_WAYS;
 
+  /// What was counted with a verdict and not sent.
+  struct Counted {
+    std::uint64_t hits = 0;
+    std::uint64_t bytes_sent = 0;  // of connections
+    std::uint64_t bytes_received = 0;
+  };
   struct Inserted {
     Place place = 0;
-    std::uint64_t evicted = 0;       // the key that stood there; 0: none
-    std::uint64_t evicted_hits = 0;  // as erase() would have told
+    std::uint64_t evicted = 0;  // the key that stood there; 0: none
+    Counted of_evicted;         // as erase() would have told
   };
 
   KnownTable() = default;
@@ -32,14 +38,15 @@ class KnownTable {
   /// From now on what has this key is counted only. Overwrites where its bucket is full: what is
   /// evicted is sent again.
   Inserted insert(std::uint64_t key);
-  /// From now on it is sent. Tells the hits since the last harvest(); 0 where it does not stand.
-  std::uint64_t erase(Place place, std::uint64_t key);
-  /// Hits since the last call that were counted and not sent.
-  std::uint64_t harvest(Place place, std::uint64_t key);
+  /// From now on it is sent. Tells what was counted since the last harvest(); nothing where it does
+  /// not stand.
+  Counted erase(Place place, std::uint64_t key);
+  /// What was counted since the last call.
+  Counted harvest(Place place, std::uint64_t key);
 
  private:
   [[nodiscard]] known_bucket& bucket(Place place) const;
-  static std::uint64_t take(__u64& use);
+  static Counted take(known_bucket& bucket, std::size_t way);
 
   Mapped memory_;
   Secret secret_{};

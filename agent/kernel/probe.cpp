@@ -23,7 +23,7 @@ namespace {
 constexpr std::uint32_t kLogStatistics = 4;  // BPF_LOG_STATS: errors and totals, no trace
 constexpr std::size_t kLogBytes = 16384;
 constexpr std::size_t kErrorBytes = 600;
-constexpr const char* kWalkedTable = "openers";
+constexpr const char* kWalkedTable = "flow_buckets";
 constexpr std::string_view kWalk = "iter/";
 constexpr std::string_view kLsmWay = "lsm";
 

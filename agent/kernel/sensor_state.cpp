@@ -25,6 +25,7 @@ constexpr std::uint32_t kOnlyKey = 0;
 constexpr std::uint64_t kOfTheRest = 0;                 // key of the row of cgroups that have none
 constexpr std::uint32_t kRowsAtOnce = DEVICES_MAX / 8;  // of a table that is nearly all empty
 static_assert(DEVICES_MAX % kRowsAtOnce == 0);
+constexpr std::string_view kFlow = "flow";
 
 std::uint32_t mount_namespace_of_first_process() {
   struct stat status {};
@@ -86,13 +87,18 @@ Result<void> Sensor::State::write_control(const SensorOptions& options,
       .hierarchy = hierarchy.id,
       .stacks = options.stacks ? 1U : 0U,
       .epoch = generation.epoch(),
-      .reserved = 0,
+      .follows_flows = is_wanted(options, kFlow) ? 1U : 0U,
       .secret = {secret[0], secret[1]},
   };
   if (bpf_map_update_elem(maps.fd("control"), &kOnlyKey, &settings, BPF_ANY) != 0) {
     return bpf_refused(errno, "write the settings map");
   }
   return open_books(kOfTheRest);
+}
+
+void Sensor::State::follow_no_flows() {
+  settings.follows_flows = 0;
+  bpf_map_update_elem(maps.fd("control"), &kOnlyKey, &settings, BPF_EXIST);
 }
 
 void Sensor::State::judge(std::uint32_t device, const volume_verdict& verdict) {
@@ -176,6 +182,7 @@ Result<void> Sensor::State::load(const SensorOptions& options) {
     if (!probe) {
       status.error = probe.error().message;
       refusals += "\n  " + status.error;
+      if (spec.name == kFlow) follow_no_flows();
       continue;
     }
     status.hook = probe->hook();

@@ -73,6 +73,8 @@ struct Sensor::State {
  private:
   Result<void> write_control(const SensorOptions& options, const KnownTable::Secret& secret);
   void forget_verdicts(known_bucket* table);
+  /// Nobody takes connections off the table again.
+  void follow_no_flows();
   Result<Probe> find_or_load(const ProbeSpec& spec, const SensorOptions& options,
                              std::optional<KernelTypes>& types);
   void inherit(std::uint64_t cgroup, const cgroup_row& row);

@@ -20,8 +20,8 @@ static __always_inline bool is_inet(const struct sock *sk, bool typed)
 	return family == AF_INET || family == AF_INET6;
 }
 
-static __always_inline void read_local(__u8 (*address)[16], __u16 *port, const struct sock *sk,
-				       bool typed)
+static __always_inline void read_local_address(__u8 (*address)[16], const struct sock *sk,
+					       bool typed)
 {
 	const struct sock_common *common = &sk->__sk_common;
 
@@ -29,6 +29,12 @@ static __always_inline void read_local(__u8 (*address)[16], __u16 *port, const s
 		*(__u32 *)address = READ(typed, sk, __sk_common.skc_rcv_saddr);
 	else
 		BPF_CORE_READ_INTO(address, common, skc_v6_rcv_saddr);
+}
+
+static __always_inline void read_local(__u8 (*address)[16], __u16 *port, const struct sock *sk,
+				       bool typed)
+{
+	read_local_address(address, sk, typed);
 	/* Not skc_num, which is zero before the last change of state. */
 	*port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
 }

@@ -274,9 +274,19 @@ struct sock {
 	__u32 sk_max_ack_backlog;
 };
 
+struct inet_sock {
+	__be16 inet_sport;
+};
+
+struct inet_connection_sock {
+	struct inet_sock icsk_inet;
+};
+
 struct tcp_sock {
+	struct inet_connection_sock inet_conn;
 	__u64 bytes_received;
 	__u64 bytes_sent;
+	__u64 bytes_acked; /* from the handshake of a connect on */
 	__u64 bytes_retrans;
 	__u32 snd_una;
 	__u32 write_seq;
@@ -316,10 +326,6 @@ struct iov_iter___before_v6_4 {
 
 struct msghdr {
 	struct iov_iter msg_iter;
-};
-
-struct inet_sock {
-	__be16 inet_sport;
 };
 
 struct bpf_iter__bpf_map_elem {

@@ -98,7 +98,7 @@ static __always_inline __u64 remember_key(struct memo *memo, __u32 index,
 
 static __always_inline __u64 key_of(const struct behaviour *one, const struct control *settings)
 {
-	__u32 index = ((one->lineage ^ one->object[0] ^ one->kind) * MIX) >> 56;
+	__u32 index = ((one->lineage ^ one->object[0] ^ one->object[2] ^ one->kind) * MIX) >> 56;
 	struct memo *memo;
 	__u64 key;
 
@@ -121,18 +121,46 @@ static __always_inline enum verdict use(__u64 *hits)
 	return sample ? VERDICT_SAMPLE : VERDICT_KNOWN;
 }
 
+static __always_inline struct known_bucket *known_bucket_of(__u64 key)
+{
+	__u32 index = (key >> 1) % KNOWN_BUCKETS;
+
+	return key ? bpf_map_lookup_elem(&known, &index) : NULL; /* 0 marks the places that are free */
+}
+
 /* Not static: see process_slot(). */
 __noinline int verdict_of(__u64 key)
 {
-	__u32 index = (key >> 1) % KNOWN_BUCKETS;
-	struct known_bucket *bucket = bpf_map_lookup_elem(&known, &index);
+	struct known_bucket *bucket = known_bucket_of(key);
 
-	if (!bucket || !key) /* 0 marks the places that are free */
+	if (!bucket)
 		return VERDICT_SEND;
 #pragma unroll
 	for (int way = 0; way < KNOWN_WAYS; way++) {
 		if (bucket->keys[way] == key)
 			return use(&bucket->uses[way]);
+	}
+	return VERDICT_SEND;
+}
+
+/* Of a connection that has ended: where it is only counted, so are its bytes. */
+__noinline int verdict_of_flow(__u64 key, __u64 sent, __u64 received)
+{
+	struct known_bucket *bucket = known_bucket_of(key);
+	enum verdict verdict;
+
+	if (!bucket)
+		return VERDICT_SEND;
+#pragma unroll
+	for (int way = 0; way < KNOWN_WAYS; way++) {
+		if (bucket->keys[way] != key)
+			continue;
+		verdict = use(&bucket->uses[way]);
+		if (verdict == VERDICT_KNOWN) {
+			__sync_fetch_and_add(&bucket->bytes_sent[way], sent);
+			__sync_fetch_and_add(&bucket->bytes_received[way], received);
+		}
+		return verdict;
 	}
 	return VERDICT_SEND;
 }

@@ -90,12 +90,11 @@ static __always_inline void begin_alert(struct cgroup_row *row, __u64 now)
 }
 
 /* Nearly always there is no alert at all, so that is asked first. */
-static __always_inline bool on_alert(__u64 cgroup_id)
+static __always_inline bool on_alert(__u64 cgroup_id, __u64 now)
 {
 	__u32 first = 0;
 	const __u64 *until = bpf_map_lookup_elem(&alert, &first);
 	const struct cgroup_row *row;
-	__u64 now = bpf_ktime_get_boot_ns();
 
 	if (!until || *until <= now)
 		return false;

@@ -121,4 +121,46 @@ struct {
 	__type(value, struct process_row);
 } processes SEC(".maps");
 
+/* See flow.h. */
+#define FLOW_BUCKETS 2048 /* a power of two */
+#define FLOW_WAYS 8
+#define FLOW_NONE (FLOW_BUCKETS * FLOW_WAYS)
+
+struct flow_bucket {
+	__u64 sockets[FLOW_WAYS]; /* their addresses; 0: none stands there yet, or any more */
+	__u32 claims[FLOW_WAYS]; /* 1: the place is somebody's */
+};
+
+/* A connection, as far as it is known from its beginning. */
+struct flow_row {
+	__u64 boot_ns;
+	__u64 told_bytes; /* of both directions, when it was last said to go on */
+	__u64 cgroup_id;
+	__u64 start_boot_ns; /* of the process that opened it, as what follows */
+	__u64 lineage;
+	__u64 tree_start_boot_ns;
+	__u64 parent_start_boot_ns;
+	struct file_id exe;
+	__u32 tgid;
+	__u32 tid;
+	__u32 tree_tgid;
+	__u32 parent_tgid;
+	__u32 flags; /* enum flow_flag */
+	__u32 event_flags; /* enum event_flag */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FLOW_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct flow_bucket);
+} flow_buckets SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, FLOW_BUCKETS * FLOW_WAYS);
+	__type(key, __u32);
+	__type(value, struct flow_row);
+} flow_rows SEC(".maps");
+
 #endif /* IDTRAIL_BPF_MAPS_H */

@@ -193,8 +193,8 @@ static __always_inline void adopt(struct process_row *row, const struct task_str
 	write_row(row, &one, exe_of(task), 0);
 }
 
-/* Of the current process, which has a row from then on. Null never, but for the verifier. */
-static __always_inline struct process_row *own_row_now(void)
+/* Of the current process, which has a row from then on. */
+static __always_inline __u32 own_slot_now(void)
 {
 	const struct control *settings = control_of_agent();
 	const struct task_struct *task = current_task();
@@ -208,7 +208,13 @@ static __always_inline struct process_row *own_row_now(void)
 	row = process_row(slot);
 	if (row && settings && (is_new || (const struct file *)row->exe != exe_of(task)))
 		adopt(row, task, settings);
-	return row;
+	return slot;
+}
+
+/* Null never, but for the verifier. */
+static __always_inline struct process_row *own_row_now(void)
+{
+	return process_row(own_slot_now());
 }
 
 /* Its lineage. Not static: see process_slot(). */

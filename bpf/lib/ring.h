@@ -139,10 +139,11 @@ static __always_inline void tell_process(struct event_header *to)
 				    is_not_zero(self->lineage));
 }
 
-/* For records of constant size, which begin with a struct event_header. The caller writes all of
- * the rest: ring memory is not zeroed. */
-static __always_inline void *event_take_room(const struct arrival *arrival,
-					     const struct task_struct *task, __u32 kind, __u64 size)
+/* For what another than the current process did: the caller says who. Otherwise as
+ * event_take_room(). */
+static __always_inline void *event_take_room_of_other(const struct arrival *arrival,
+						      const struct task_struct *task, __u32 kind,
+						      __u64 size)
 {
 	struct event_header *event;
 	__u32 seq;
@@ -158,7 +159,18 @@ static __always_inline void *event_take_room(const struct arrival *arrival,
 	}
 	count(arrival->row, kind, OUTCOME_DELIVERED);
 	fill_header(event, arrival, task, kind, size, seq);
-	tell_process(event);
+	return event;
+}
+
+/* For records of constant size, which begin with a struct event_header. The caller writes all of
+ * the rest: ring memory is not zeroed. */
+static __always_inline void *event_take_room(const struct arrival *arrival,
+					     const struct task_struct *task, __u32 kind, __u64 size)
+{
+	struct event_header *event = event_take_room_of_other(arrival, task, kind, size);
+
+	if (event)
+		tell_process(event);
 	return event;
 }
 

@@ -25,7 +25,7 @@ struct control {
 	__u32 hierarchy; /* the kernel's number of its hierarchy, 0 for the unified one */
 	__u32 stacks; /* not 0: a stack follows each read that is sent */
 	__u32 epoch; /* of this set of programs: owner.h */
-	__u32 reserved;
+	__u32 follows_flows; /* not 0: somebody waits for the end of connections */
 	__u64 secret[2]; /* of the keys of known behaviour; random at each start */
 };
 IDTRAIL_ASSERT_SIZE(struct control, 56);
@@ -77,8 +77,7 @@ struct losses {
 IDTRAIL_ASSERT_SIZE(struct losses, 16);
 
 /* Map `flow_counts`: connections that were remembered, and those of them that were let go. Where
- * the two are equal none is open, and the table of them, which is dear to look through, is empty.
- * One that was pushed out of the full table is never let go. */
+ * the two are equal none is open, and the table of them, which is dear to look through, is empty. */
 struct flow_counts {
 	__u64 begun;
 	__u64 ended;

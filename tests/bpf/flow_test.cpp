@@ -4,7 +4,9 @@
 #include <thread>
 
 #include "tests/bpf/act.h"
+#include "tests/bpf/cgroup.h"
 #include "tests/bpf/inet.h"
+#include "tests/bpf/maps_of.h"
 
 namespace idtrail::test {
 namespace {
@@ -212,6 +214,86 @@ TEST_F(FlowTest, IsSilentWhereNothingWasEstablished) {
   });
   EXPECT_EQ(WEXITSTATUS(child.status), ECONNREFUSED);
   EXPECT_TRUE(select(seen(), EVENT_flow).empty());
+}
+
+TEST_F(FlowTest, IsSilentOnAConnectThatNobodyAnswers) {
+  const Acted child = in_child([] {
+    const Listener listener("127.0.0.1", SOCK_STREAM);
+    const Address to("127.0.0.1", listener.port());
+    listen(listener.socket(), 0);
+    for (int i = 0; i < 4; ++i) {  // more than the queue takes
+      const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+      if (connect(socket, to.get(), to.size) == 0) continue;
+      return errno == EINPROGRESS && close(socket) == 0 ? 0 : 1;
+    }
+    return 2;
+  });
+  EXPECT_EQ(child.status, 0);
+  for (const Record& record : flows(child.tgid, 2)) {
+    EXPECT_EQ(record.payload<flow_payload>().bytes_sent, 0U);
+  }
+  EXPECT_TRUE(select(seen(), EVENT_flow).empty());
+}
+
+TEST_F(FlowTest, EndsWithTheAssociationWhereTheSocketConnectsAnew) {
+  const Acted child = in_child([] {
+    const Listener listener("127.0.0.1", SOCK_STREAM);
+    const Address to("127.0.0.1", listener.port());
+    const int client = ::socket(AF_INET, SOCK_STREAM, 0);
+    for (const std::size_t bytes : {kAsked, kAnswered}) {
+      if (connect(client, to.get(), to.size) != 0) return 1;
+      const int server = accept(listener.socket(), nullptr, nullptr);
+      if (!send_all(client, bytes) || !receive_all(server, bytes)) return 2;
+      const sockaddr nobody{.sa_family = AF_UNSPEC, .sa_data = {}};
+      if (connect(client, &nobody, sizeof(nobody)) != 0) return 3;
+      close(server);
+    }
+    return close(client) == 0 ? 0 : 4;
+  });
+  EXPECT_EQ(child.status, 0);
+  std::vector<std::uint64_t> sent;
+  for (const Record& record : flows(child.tgid, 4)) {
+    const auto payload = record.payload<flow_payload>();
+    if (payload.flags == 0) sent.push_back(payload.bytes_sent);
+  }
+  EXPECT_EQ(sent, (std::vector<std::uint64_t>{kAsked, kAnswered}));
+}
+
+/// As if each place were a connection's, or free again.
+void add_claims(int to_each) {
+  struct bucket {
+    std::uint64_t sockets[8];
+    std::int32_t claims[8];
+  };
+  EXPECT_GT(for_each_map("flow_buckets",
+                         [&](int map, const bpf_map_info& info) {
+                           ASSERT_EQ(info.value_size, sizeof(bucket));
+                           bucket one{};
+                           for (std::uint32_t key = 0; key < info.max_entries; ++key) {
+                             ASSERT_EQ(bpf_map_lookup_elem(map, &key, &one), 0);
+                             for (std::int32_t& claim : one.claims) claim += to_each;
+                             ASSERT_EQ(bpf_map_update_elem(map, &key, &one, BPF_ANY), 0);
+                           }
+                         }),
+            0);
+}
+
+TEST_F(FlowTest, WhereThereIsNoRoomItIsOnTheBooksAsDropped) {
+  const std::uint64_t cgroup = own_cgroup_id();
+  ASSERT_TRUE(shared_sensor().open_books(cgroup));
+  const auto counted = [&] { return books_of(shared_sensor(), cgroup)->counts[EVENT_flow]; };
+  const auto before = counted();
+  add_claims(1);
+  const Acted child = in_child([] {
+    const Listener listener("127.0.0.1", SOCK_STREAM);
+    const Pair pair(listener, Address("127.0.0.1", listener.port()));
+    return pair.talk() && close(pair.client) == 0 && close(pair.server) == 0 ? 0 : 1;
+  });
+  add_claims(-1);
+  EXPECT_EQ(child.status, 0);
+  EXPECT_EQ(counted()[OUTCOME_DROPPED], before[OUTCOME_DROPPED] + 2);
+  EXPECT_EQ(counted()[OUTCOME_DELIVERED], before[OUTCOME_DELIVERED]);
+  EXPECT_TRUE(select(seen(), EVENT_flow, child.tgid).empty());
 }
 
 TEST_F(FlowTest, IsSilentOnTheAgentItself) {

@@ -12,6 +12,7 @@
 
 #include "tests/bpf/act.h"
 #include "tests/bpf/cgroup.h"
+#include "tests/bpf/maps_of.h"
 
 namespace idtrail::test {
 namespace {
@@ -50,6 +51,17 @@ behaviour accept_of(const Record& record) {
   return one;
 }
 
+behaviour flow_of(const Record& record) {
+  const auto payload = record.payload<flow_payload>();
+  behaviour one = behaviour_of(record);
+  __u64 peer[2];
+  std::memcpy(peer, payload.peer, sizeof(peer));
+  const bool accepted = (payload.flags & FLOW_ACCEPTED) != 0;
+  flow_object(&one, peer, accepted ? payload.local_port : payload.peer_port, payload.family,
+              payload.flags, payload.bytes_sent);
+  return one;
+}
+
 /// Of a Unix socket's name, which may begin with NUL. Returns the errno, 0 after a success.
 int connect_unix(const std::string& name) {
   sockaddr_un to{};
@@ -67,7 +79,8 @@ class KnownTest : public testing::Test {
  protected:
   void SetUp() override {
     auto opened = Sensor::open(
-        {.only = {"cgroup", "mount", "credential", "connect", "unix", "accept"}, .skip_tgid = 1});
+        {.only = {"cgroup", "mount", "credential", "connect", "unix", "accept", "flow"},
+         .skip_tgid = 1});
     ASSERT_TRUE(opened) << opened.error().message;
     sensor_ = std::make_unique<Sensor>(std::move(*opened));
     volume_ = std::make_unique<Tmpfs>(folder_ / "volume");
@@ -102,7 +115,7 @@ class KnownTest : public testing::Test {
     place_ = sensor_->known().insert(key_).place;
   }
   /// Known and not sent since the last call.
-  std::uint64_t harvested() { return sensor_->known().harvest(place_, key_); }
+  std::uint64_t harvested() { return sensor_->known().harvest(place_, key_).hits; }
   std::uint64_t delivered(event_kind kind) {
     std::uint64_t count = 0;
     EXPECT_TRUE(sensor_->books([&](const CgroupBooks& books) {
@@ -131,7 +144,7 @@ TEST_F(KnownTest, AKnownReadIsCountedAndNotSent) {
   EXPECT_EQ(harvested(), kReads);
   EXPECT_EQ(harvested(), 0U) << "each hit is handed over once";
   read(token_);
-  EXPECT_EQ(sensor_->known().erase(place_, key_), 1U);
+  EXPECT_EQ(sensor_->known().erase(place_, key_).hits, 1U);
   read(token_);
   EXPECT_EQ(reads().size(), 1U) << "without its verdict it is sent again";
 }
@@ -211,25 +224,15 @@ void begin_memos() {
     behaviour of;
     std::uint64_t secret, key, version;
   };
-  const auto cpus = static_cast<std::size_t>(libbpf_num_possible_cpus());
-  std::vector<memo> each(cpus);
-  std::uint32_t id = 0;
-  int found = 0;
-  while (bpf_map_get_next_id(id, &id) == 0) {
-    const int map = bpf_map_get_fd_by_id(id);
-    bpf_map_info info{};
-    std::uint32_t size = sizeof(info);
-    if (bpf_obj_get_info_by_fd(map, &info, &size) == 0 && std::string(info.name) == "memos") {
-      ASSERT_EQ(info.value_size, sizeof(memo));
-      ++found;
-      for (std::uint32_t key = 0; key < info.max_entries; ++key) {
-        ASSERT_EQ(bpf_map_lookup_elem(map, &key, each.data()), 0);
-        for (memo& one : each) one.version |= 1;
-        ASSERT_EQ(bpf_map_update_elem(map, &key, each.data(), BPF_ANY), 0);
-      }
+  std::vector<memo> each(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+  const int found = for_each_map("memos", [&](int map, const bpf_map_info& info) {
+    ASSERT_EQ(info.value_size, sizeof(memo));
+    for (std::uint32_t key = 0; key < info.max_entries; ++key) {
+      ASSERT_EQ(bpf_map_lookup_elem(map, &key, each.data()), 0);
+      for (memo& one : each) one.version |= 1;
+      ASSERT_EQ(bpf_map_update_elem(map, &key, each.data(), BPF_ANY), 0);
     }
-    close(map);
-  }
+  });
   EXPECT_GT(found, 0);
 }
 
@@ -275,21 +278,47 @@ TEST_F(KnownTest, AKnownUnixConnectIsCounted) {
   close(listener);
 }
 
-TEST_F(KnownTest, AKnownAcceptIsCountedWhateverThePeersPort) {
-  const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in at{};
-  socklen_t size = sizeof(at);
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(bind(listener, reinterpret_cast<const sockaddr*>(&at), size), 0);
-  ASSERT_EQ(listen(listener, 4), 0);
-  ASSERT_EQ(getsockname(listener, reinterpret_cast<sockaddr*>(&at), &size), 0);
-  const auto serve_one = [&] {
+/// A listener on the loopback, and connections to it of which this process holds both ends.
+class KnownConnectionTest : public KnownTest {
+ protected:
+  void SetUp() override {
+    KnownTest::SetUp();
+    socklen_t size = sizeof(at_);
+    at_.sin_family = AF_INET;
+    at_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(bind(listener_, reinterpret_cast<const sockaddr*>(&at_), size), 0);
+    ASSERT_EQ(listen(listener_, 4), 0);
+    ASSERT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&at_), &size), 0);
+  }
+  void TearDown() override { close(listener_); }
+
+  void serve_one(std::size_t bytes = 0) {
     const int client = ::socket(AF_INET, SOCK_STREAM, 0);
-    EXPECT_EQ(connect(client, reinterpret_cast<const sockaddr*>(&at), sizeof(at)), 0);
-    close(accept(listener, nullptr, nullptr));
+    EXPECT_EQ(connect(client, reinterpret_cast<const sockaddr*>(&at_), sizeof(at_)), 0);
+    const int server = accept(listener_, nullptr, nullptr);
+    std::string text(bytes, 'x');
+    if (bytes != 0) {
+      EXPECT_EQ(send(client, text.data(), bytes, 0), static_cast<ssize_t>(bytes));
+      EXPECT_EQ(recv(server, text.data(), bytes, MSG_WAITALL), static_cast<ssize_t>(bytes));
+    }
     close(client);
-  };
+    close(server);
+  }
+  /// Those that this process made; the end may come a little after the close.
+  Records made() {
+    usleep(50'000);
+    Records flows = select(seen(), EVENT_flow);
+    std::erase_if(flows, [](const Record& record) {
+      return record.payload<flow_payload>().flags == FLOW_ACCEPTED;
+    });
+    return flows;
+  }
+
+  int listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at_{};
+};
+
+TEST_F(KnownConnectionTest, AKnownAcceptIsCountedWhateverThePeersPort) {
   serve_one();
   const Records first = select(seen(), EVENT_accept);
   ASSERT_EQ(first.size(), 1U);
@@ -297,7 +326,36 @@ TEST_F(KnownTest, AKnownAcceptIsCountedWhateverThePeersPort) {
   serve_one();
   EXPECT_TRUE(select(seen(), EVENT_accept).empty());
   EXPECT_EQ(harvested(), 1U);
-  close(listener);
+}
+
+TEST_F(KnownConnectionTest, AKnownFlowIsCountedWithItsBytes) {
+  serve_one(100);
+  const Records first = made();
+  ASSERT_EQ(first.size(), 1U);
+  know(flow_of, first[0]);
+  serve_one(2000);
+  serve_one(50);
+  EXPECT_TRUE(made().empty());
+  const KnownTable::Counted counted = sensor_->known().harvest(place_, key_);
+  EXPECT_EQ(counted.hits, 2U);
+  EXPECT_EQ(counted.bytes_sent, 2050U);
+  EXPECT_EQ(counted.bytes_received, 0U);
+  EXPECT_EQ(sensor_->known().harvest(place_, key_).bytes_sent, 0U) << "handed over once";
+}
+
+TEST_F(KnownConnectionTest, AFlowOfMuchMoreThanIsKnownIsSent) {
+  serve_one(100);
+  const Records first = made();
+  ASSERT_EQ(first.size(), 1U);
+  know(flow_of, first[0]);
+  serve_one(20'000);
+  const Records more = made();
+  ASSERT_EQ(more.size(), 1U);
+  EXPECT_EQ(more[0].payload<flow_payload>().bytes_sent, 20'000U);
+  EXPECT_EQ(harvested(), 0U);
+  read(token_);
+  serve_one(100);
+  EXPECT_EQ(made().size(), 1U) << "its cgroup is on the alert";
 }
 
 TEST_F(KnownTest, AReadOfAnUnknownVolumeIsNeverKnown) {

@@ -72,14 +72,17 @@ Records told_by(const Twin& twin, event_kind kind, const Records& all, pid_t tgi
 TEST_P(TwinTest, SeesWhatItsTwinSees) {
   SensorOptions options;
   options.only = {GetParam().probe};
+  // Those who begin what it ends.
+  if (options.only[0] == "flow") options.only.insert(options.only.end(), {"connect", "accept"});
   options.avoid = GetParam().avoid;
   auto sensor = Sensor::open(options);
   ASSERT_TRUE(sensor) << sensor.error().message;
-  ASSERT_EQ(sensor->probes()[0].hook, GetParam().hook) << sensor->probes()[0].error;
+  const auto status = std::ranges::find(sensor->probes(), GetParam().probe, &ProbeStatus::name);
+  ASSERT_EQ(status->hook, GetParam().hook) << status->error;
   drain(*sensor);
   drain(shared_sensor());
 
-  const auto kind = static_cast<event_kind>(sensor->probes()[0].kind);
+  const auto kind = static_cast<event_kind>(status->kind);
   const bool names = kind == EVENT_dns || kind == EVENT_tls || kind == EVENT_http;
   const Folder folder;
   const Acted child = in_child([&] {
@@ -138,10 +141,10 @@ const Twin kTwins[] = {
     {"connect_kprobe", "connect", {"connect/fexit"}, "kprobe/security_socket_connect"},
     {"listen_kprobe", "listen", {"listen/fexit2", "listen/fexit"}, "kprobe/inet_csk_listen_start"},
     {"accept_kretprobe", "accept", {"accept/fexit"}, "kretprobe/inet_csk_accept"},
-    {"flow_kretprobe",
+    {"flow_kprobe",
      "flow",
-     {"flow/fexit"},
-     "tp_btf/inet_sock_set_state + iter/bpf_map_elem + kretprobe/inet_csk_accept"},
+     {"flow/fentry", "connect/fexit", "accept/fexit"},
+     "iter/bpf_map_elem + kprobe/tcp_v4_destroy_sock + kprobe/tcp_disconnect"},
     {"write_kprobe",
      "write",
      {"write/fentry"},

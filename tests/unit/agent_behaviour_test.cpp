@@ -134,6 +134,32 @@ TEST(BehaviourOf, AnAcceptIsThePeerAndTheLocalPort) {
   EXPECT_EQ(keys.size(), 4U);
 }
 
+TEST(BehaviourOf, AFlowIsItsPeerItsPortAndHowMuchWasSent) {
+  const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3, .lineage = 8};
+  const testing::Bytes one = testing::flow_record(act, {.path = "/bin/a"}, 100, 1);
+  std::set<std::uint64_t> keys;
+  const auto add = [&](auto change) {
+    testing::Bytes other = one;
+    change(*reinterpret_cast<flow_payload*>(other.data() + sizeof(event_header)));
+    const auto behaviour = behaviour_of(decoded(other));
+    ASSERT_TRUE(behaviour);
+    keys.insert(behaviour_key(&*behaviour, kSecret));
+  };
+  add([](flow_payload&) {});
+  add([](flow_payload& payload) { payload.local_port ^= 1; });
+  add([](flow_payload& payload) { payload.bytes_sent = 4095; });
+  add([](flow_payload& payload) { payload.bytes_received = 1U << 30U; });
+  EXPECT_EQ(keys.size(), 1U);
+  add([](flow_payload& payload) { payload.bytes_sent = 4096; });
+  add([](flow_payload& payload) { payload.bytes_sent = 1ULL << 40U; });
+  add([](flow_payload& payload) { payload.peer_port ^= 1; });
+  add([](flow_payload& payload) { payload.peer[3] ^= 1; });
+  EXPECT_EQ(keys.size(), 5U);
+  add([](flow_payload& payload) { payload.flags = FLOW_ACCEPTED; });
+  add([](flow_payload& payload) { payload.flags = FLOW_ACCEPTED, payload.peer_port ^= 1; });
+  EXPECT_EQ(keys.size(), 6U) << "of one that was accepted the local port counts";
+}
+
 TEST(BehaviourOf, ExecsForksAndEndsAreThoseOfTheirLineage) {
   const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3, .lineage = 8};
   testing::Act other = act;

@@ -78,10 +78,16 @@ TEST(CacheOrders, WhatOnlyIsCountedNeedNotBeSentAgainButForASession) {
   const testing::Program node = testing::kNodeJs;
   pod.pipeline.on_record(testing::unix_record(pod.app, node, "/run/nscd/socket", ""));
   pod.pipeline.on_record(testing::accept_record(pod.app, node, 8080));
+  pod.pipeline.on_record(testing::flow_record(pod.app, node, 100, 100));
   const CacheOrders orders = pod.pipeline.take_cache_orders();
-  ASSERT_EQ(orders.known.size(), 2U);
+  ASSERT_EQ(orders.known.size(), 3U);
   EXPECT_EQ(orders.known[0].key.kind, EVENT_unix);
   EXPECT_EQ(orders.known[1].key.kind, EVENT_accept);
+  EXPECT_EQ(orders.known[2].key.kind, EVENT_flow);
+  testing::Bytes open = testing::flow_record(pod.app, node, 200'000, 100);
+  reinterpret_cast<flow_payload*>(open.data() + sizeof(event_header))->flags = FLOW_OPEN;
+  pod.pipeline.on_record(open);
+  EXPECT_TRUE(pod.pipeline.take_cache_orders().known.empty()) << "it goes on";
 
   // A person enters: moved in from the runtime's cgroup, known by its own record.
   pod.pipeline.on_fact(testing::cgroup_fact(testing::kRuntimeCgroup, 1, "/system.slice/c.service"));
@@ -166,7 +172,7 @@ TEST(CacheOrders, AfterANovelReadEveryConnectOfThePlaceIsLookedAt) {
   pod.read(thief, testing::kCurlImage, 4000 * kSecond);
   pod.connect(pod.app, 4001 * kSecond);
   const CacheOrders alert = pod.pipeline.take_cache_orders();
-  EXPECT_EQ(alert.forget_connects.size(), 1U);
+  EXPECT_EQ(alert.forget_outward.size(), 1U);
   EXPECT_TRUE(alert.known.empty());
   pod.connect(pod.app, 6000 * kSecond);
   EXPECT_EQ(pod.pipeline.take_cache_orders().known.size(), 1U) << "the watch window is over";
@@ -182,7 +188,7 @@ TEST(CacheOrders, ANovelReadWithdrawsTheConnectsThatAreStillToBeOrdered) {
   pod.read(thief, testing::kCurlImage, 4001 * kSecond);
   const CacheOrders orders = pod.pipeline.take_cache_orders();
   EXPECT_TRUE(orders.known.empty()) << "or the verdict would outlive the alert's beginning";
-  EXPECT_EQ(orders.forget_connects.size(), 1U) << "once while the alert lasts";
+  EXPECT_EQ(orders.forget_outward.size(), 1U) << "once while the alert lasts";
 }
 
 TEST(CacheOrders, ASampleThatIsNotKnownIsCounted) {

@@ -37,12 +37,14 @@ struct Cache {
     known.apply(orders, 100);
   }
   /// As a program does. False where it has no verdict.
-  bool hit(const behaviour& one) {
+  bool hit(const behaviour& one, std::uint64_t sent = 0, std::uint64_t received = 0) {
     const std::uint64_t key = behaviour_key(&one, kSecret.data());
     known_bucket& bucket = kernel.as<known_bucket>()[(key >> 1U) % KNOWN_BUCKETS];
     for (std::size_t way = 0; way < KNOWN_WAYS; ++way) {
       if (bucket.keys[way] != key) continue;
       ++bucket.uses[way];
+      bucket.bytes_sent[way] += sent;
+      bucket.bytes_received[way] += received;
       return true;
     }
     return false;
@@ -68,6 +70,20 @@ TEST(KnownBehaviours, HandsOverWhatWasCountedOnce) {
   EXPECT_EQ(cache.fed[0].last_boot_ns(), 200U);
 }
 
+TEST(KnownBehaviours, HandsOverTheBytesOfConnectionsOnce) {
+  Cache cache;
+  const behaviour flow = Cache::of(11, 7, EVENT_flow);
+  cache.learn(flow);
+  EXPECT_TRUE(cache.hit(flow, 100, 7));
+  EXPECT_TRUE(cache.hit(flow, 200, 0));
+  cache.known.harvest(200);
+  cache.known.harvest(300);
+  ASSERT_EQ(cache.fed.size(), 1U);
+  EXPECT_EQ(cache.fed[0].count(), 2U);
+  EXPECT_EQ(cache.fed[0].bytes_sent(), 300U);
+  EXPECT_EQ(cache.fed[0].bytes_received(), 7U);
+}
+
 TEST(KnownBehaviours, OfACgroupThatIsGoneNothingStays) {
   Cache cache;
   const behaviour gone = Cache::of(11, 7, EVENT_exec);
@@ -83,8 +99,10 @@ TEST(KnownBehaviours, OfACgroupThatIsGoneNothingStays) {
   EXPECT_EQ(cache.fed[0].cgroup_id(), 11U);
 }
 
-TEST(KnownBehaviours, AnAlertForgetsTheConnectsOfItsPlaceAlone) {
+TEST(KnownBehaviours, AnAlertForgetsWhatLeavesItsPlaceAlone) {
   Cache cache;
+  const behaviour flow = Cache::of(11, 7, EVENT_flow);
+  cache.learn(flow, 1);
   const behaviour connect = Cache::of(11, 7, EVENT_connect);
   const behaviour read = Cache::of(11, 7, EVENT_credential);
   const behaviour elsewhere = Cache::of(12, 7, EVENT_connect);
@@ -92,9 +110,10 @@ TEST(KnownBehaviours, AnAlertForgetsTheConnectsOfItsPlaceAlone) {
   cache.learn(read, 1);
   cache.learn(elsewhere, 2);
   CacheOrders orders;
-  orders.forget_connects.push_back(1);
+  orders.forget_outward.push_back(1);
   cache.known.apply(orders, 200);
   EXPECT_FALSE(cache.hit(connect));
+  EXPECT_FALSE(cache.hit(flow));
   EXPECT_TRUE(cache.hit(read));
   EXPECT_TRUE(cache.hit(elsewhere));
   orders = {};
