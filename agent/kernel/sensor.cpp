@@ -128,6 +128,11 @@ std::vector<KindLosses> Sensor::losses() const {
   return totals;
 }
 
+SyscallCounts Sensor::syscall_counts() const {
+  const volatile auto& counts = *state_->syscall_counts.as<const struct syscall_counts>();
+  return {.larger = counts.larger, .evicted = counts.evicted};
+}
+
 Result<void> Sensor::books(const std::function<void(const CgroupBooks&)>& each) const {
   std::vector<std::uint64_t> keys(kRowsAtOnce);
   std::vector<cgroup_row> rows(kRowsAtOnce);

@@ -76,12 +76,22 @@ struct MissedRuns {
   std::uint64_t count = 0;  // since it was loaded
 };
 
+/// What the sets of system calls could not tell apart, or keep (control.h).
+struct SyscallCounts {
+  std::uint64_t larger = 0;   // calls by a number that no table has
+  std::uint64_t evicted = 0;  // words pushed out: their calls are sent again
+};
+
+/// Taxes every system call, so it is loaded only where it is asked for.
+inline constexpr std::string_view kOffByDefault = "syscalls";
+
 struct SensorOptions {
   std::uint32_t ring_bytes = 4U << 20U;  // of each ring; a power of two, at least a page
   SensorQuota quota{};
-  std::vector<std::string> only{};       // probes to load; empty: all
+  std::vector<std::string> only{};       // probes to load; empty: all but kOffByDefault
   std::vector<std::string> avoid{};      // ways not to use, as "credential/fentry"
   bool stacks = false;                   // a stack follows each read that is sent
+  bool syscalls = false;                 // kOffByDefault too, where `only` is empty
   std::uint32_t skip_tgid = 0;           // whose acts are not reported; 0: this process
   std::string pins{};                    // folder of a BPF file system; empty: nothing outlives us
   std::chrono::nanoseconds patience{0};  // how long what outlives us reports; 0: for ever
@@ -135,6 +145,7 @@ class Sensor {
 
   /// By kind, since open(). Cheap: says whether books() is worth reading.
   [[nodiscard]] std::vector<KindLosses> losses() const;
+  [[nodiscard]] SyscallCounts syscall_counts() const;
   /// Calls `each` for every cgroup's books, that of key 0 among them.
   Result<void> books(const std::function<void(const CgroupBooks&)>& each) const;
   /// Opens the books of a cgroup that stood before the probes; not an error if they are open.

@@ -34,7 +34,8 @@ std::uint32_t mount_namespace_of_first_process() {
 }
 
 bool is_wanted(const SensorOptions& options, std::string_view probe) {
-  return options.only.empty() || std::ranges::find(options.only, probe) != options.only.end();
+  if (options.only.empty()) return options.syscalls || probe != kOffByDefault;
+  return std::ranges::find(options.only, probe) != options.only.end();
 }
 
 std::uint32_t container_cgroup_of(const CgroupHierarchy& hierarchy) {
@@ -124,10 +125,11 @@ Result<void> Sensor::State::share(const SensorOptions& options) {
   if (!secret) return secret.error();
   losses = Mapped(maps.fd("losses"), sizeof(struct losses) * EVENT_KINDS, false);
   flow_counts = Mapped(maps.fd("flow_counts"), sizeof(struct flow_counts), false);
+  syscall_counts = Mapped(maps.fd("syscall_counts"), sizeof(struct syscall_counts), false);
   owner = Mapped(maps.fd("owner"), sizeof(struct owner), true);
   Mapped table(maps.fd("known"), sizeof(known_bucket) * KNOWN_BUCKETS, true);
   devices = Mapped(maps.fd("devices"), sizeof(struct device_row) * DEVICES_MAX, true);
-  if (!losses || !flow_counts || !owner || !devices || !table) {
+  if (!losses || !flow_counts || !syscall_counts || !owner || !devices || !table) {
     return bpf_refused(errno, "share memory with the programs");
   }
   if (generation.taken_over()) forget_verdicts(table.as<known_bucket>());

@@ -27,6 +27,7 @@ struct Sensor::State {
   CgroupHierarchy hierarchy;
   std::vector<ProbeStatus> statuses;
   Mapped flow_counts;
+  Mapped syscall_counts;
   Mapped losses;
   Mapped owner;
   Mapped devices;

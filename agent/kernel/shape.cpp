@@ -27,6 +27,7 @@ std::uint64_t shape_of(const SensorOptions& options) {
   add("/");
   for (const std::string& text : options.avoid) add(text);
   sip_absorb(&hash, options.ring_bytes);
+  sip_absorb(&hash, options.syscalls ? 1 : 0);
   for (int i = 0; i < 3; ++i) sip_round(&hash);
   return hash.v0 ^ hash.v1 ^ hash.v2 ^ hash.v3;
 }

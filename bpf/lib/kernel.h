@@ -42,6 +42,8 @@
 #define PTRACE_MODE_NOAUDIT 0x4
 #define SB_KERNMOUNT (1UL << 22)
 #define SOCK_DONE 1 /* of enum sock_flags: the peer has sent its last */
+#define TS_COMPAT 0x2 /* x86: in a 32-bit system call */
+#define TIF_32BIT (1UL << 22) /* arm64: a 32-bit program */
 #define SIGNAL_GROUP_EXIT 0x4
 #define TASK_COMM_LEN 16
 #define S_IFMT 00170000
@@ -151,6 +153,7 @@ struct kernfs_node {
 
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
+	__u64 serial_nr; /* of all hierarchies, and never of another */
 	struct cgroup_subsys_state *parent;
 };
 
@@ -220,7 +223,13 @@ struct pid {
 	struct upid numbers[1];
 };
 
+struct thread_info {
+	unsigned long flags;
+	__u32 status; /* x86 */
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	struct mm_struct *mm;
 	int exit_code;
 	int pid;

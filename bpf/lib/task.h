@@ -42,7 +42,8 @@ static __always_inline __u64 start_boot_ns(const struct task_struct *task)
 }
 
 /* Of the version 1 hierarchy that has the controller. */
-static __always_inline __u64 cgroup_id_v1(const struct task_struct *task, __u32 controller)
+static __always_inline const struct cgroup *cgroup_v1(const struct task_struct *task,
+						      __u32 controller)
 {
 	const struct css_set *set = TASK_READ(task, cgroups);
 	const struct cgroup_subsys_state *const *place = (const void *)&set->subsys;
@@ -52,7 +53,7 @@ static __always_inline __u64 cgroup_id_v1(const struct task_struct *task, __u32 
 			      bpf_core_enum_value(enum cgroup_subsys_id, pids_cgrp_id);
 
 	bpf_probe_read_kernel(&state, sizeof(state), place + index);
-	return BPF_CORE_READ(state, cgroup, kn, id);
+	return BPF_CORE_READ(state, cgroup);
 }
 
 /* The one place that knows which hierarchy names a container. */
@@ -60,8 +61,11 @@ static __always_inline __u64 cgroup_id(const struct task_struct *task)
 {
 	const struct control *settings = control_of_agent();
 
-	if (settings && settings->container_cgroup != CGROUP_UNIFIED)
-		return cgroup_id_v1(task, settings->container_cgroup);
+	if (settings && settings->container_cgroup != CGROUP_UNIFIED) {
+		const struct cgroup *cgrp = cgroup_v1(task, settings->container_cgroup);
+
+		return BPF_CORE_READ(cgrp, kn, id);
+	}
 	return TASK_READ(task, cgroups, dfl_cgrp, kn, id);
 }
 

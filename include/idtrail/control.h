@@ -84,6 +84,13 @@ struct flow_counts {
 };
 IDTRAIL_ASSERT_SIZE(struct flow_counts, 16);
 
+/* Map `syscall_counts`: what the sets of system calls could not tell apart, or keep. */
+struct syscall_counts {
+	__u64 larger; /* calls by a number that the table does not have: only the first is sent */
+	__u64 evicted; /* words that were pushed out: their calls are sent again */
+};
+IDTRAIL_ASSERT_SIZE(struct syscall_counts, 16);
+
 enum volume_kind {
 	VOLUME_OTHER = 1, /* a tmpfs that user space looked at and that holds no credential: skipped */
 	VOLUME_CREDENTIAL = 2, /* projected, secret or CSI volume: every read is reported */

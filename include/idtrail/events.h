@@ -413,6 +413,31 @@ struct name_payload {
 	__u16 answer_code; /* as DNS numbers it: 0 is well, 3 is no such name */
 };
 IDTRAIL_ASSERT_SIZE(struct name_payload, 80);
+
+/* Numbers of system calls mean something in their table alone. */
+enum syscall_table {
+	SYSCALLS_NATIVE,
+	SYSCALLS_32BIT, /* by a 32-bit program, or through the old gate of x86 */
+	SYSCALLS_X32,
+	SYSCALL_TABLES
+};
+
+#define SYSCALL_NUMBERS 576 /* of a table; the last stands for itself and all that are larger */
+#define SYSCALL_LARGER (SYSCALL_NUMBERS - 1)
+
+/* The first time that the cgroup makes this system call, or the first after the kernel forgot. What a
+ * seccomp filter refused is not made. */
+struct syscall_payload {
+	struct file_id exe;
+	__u64 parent_start_boot_ns;
+	__u32 parent_tgid;
+	__u32 number; /* below SYSCALL_NUMBERS */
+	__u32 asked; /* the number as the process gave it */
+	__u16 table; /* enum syscall_table */
+	__u16 reserved;
+};
+IDTRAIL_ASSERT_SIZE(struct syscall_payload, 40);
+
 /* No probe's kind: where in its program the process stood. Follows the record of a read, with its
  * boot_ns, tgid and tid. On nobody's books: no more than a remark on that record. */
 #define EVENT_stack 30

@@ -68,7 +68,7 @@ std::uint64_t boot_now_ns() {
 
 Sensor& shared_sensor() {
   if (!g_sensor) {
-    auto sensor = Sensor::open({});
+    auto sensor = Sensor::open({.syscalls = true});
     if (!sensor) {
       ADD_FAILURE() << sensor.error().message;
       std::abort();
