@@ -177,6 +177,8 @@ LiveState LiveAgent::live_state() const {
   state.counters["cgroups_without_books"] = books_.refused();
   state.counters["programs_missed"] = sensor_.missed_runs();
   state.counters["flow_walks_failed"] = walks_failed_;
+  state.counters["syscalls_larger"] = sensor_.syscall_counts().larger;
+  state.counters["syscalls_evicted"] = sensor_.syscall_counts().evicted;
   const auto stored = store_ == nullptr ? BaselineStore::Counters{} : store_->counters();
   state.counters["store_lost"] = stored.lost;
   state.counters["store_commits_failed"] = stored.failed_commits;  // kept and tried again

@@ -36,7 +36,8 @@ struct Config {
   std::uint64_t quota_urgent = 2000;
   std::uint64_t quota_bulk = 8000;
   std::uint64_t quota_reserved = 256;  // urgent ones beyond it, each the first of its kind
-  bool stacks = true;  // a finding on a read tells where in its program the process stood
+  bool stacks = true;     // a finding on a read tells where in its program the process stood
+  bool syscalls = false;  // the set of system calls of each container: taxes every call
   std::filesystem::path pins = "/sys/fs/bpf/idtrail";  // empty: nothing outlives the agent
   std::chrono::nanoseconds pins_patience = std::chrono::minutes(10);
   std::filesystem::path socket = "/run/idtrail/agent.sock";

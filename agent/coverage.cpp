@@ -23,6 +23,7 @@ constexpr const char* kNotCovered[] = {
     "HTTP requests to metadata addresses but the first of a connection",
     "sockets that listen on a path of the file system or an abstract name",
     "whether a rename or link in a sensitive place was allowed: it is seen before the decision",
+    "system calls that were made before the probe of them, and those that a seccomp filter refuses",
     "user namespaces that clone(2) makes without any other, until more is made or entered from "
     "there",
 };

@@ -170,6 +170,7 @@ int watch(const Config& config, const Options& options) {
   wanted.ring_bytes = static_cast<std::uint32_t>(config.ring_bytes);
   wanted.cgroup_root = config.cgroup_root.string();
   wanted.stacks = config.stacks;
+  wanted.syscalls = config.syscalls;
   wanted.quota = {.urgent = static_cast<std::uint32_t>(config.quota_urgent),
                   .bulk = static_cast<std::uint32_t>(config.quota_bulk),
                   .reserved = static_cast<std::uint32_t>(config.quota_reserved)};

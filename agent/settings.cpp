@@ -185,6 +185,8 @@ constexpr Setting kSettings[] = {
      get_number<&Config::quota_reserved>},
     {"stacks", "--stacks", "true or false", set_switch<&Config::stacks>,
      get_switch<&Config::stacks>},
+    {"syscalls", "--syscalls", "true or false", set_switch<&Config::syscalls>,
+     get_switch<&Config::syscalls>},
     {"pins.folder", "--pins", kOptionalPath, set_path<&Config::pins, true>,
      get_path<&Config::pins>},
     {"pins.patience", "--pins-patience", kDuration, set_duration<&Config::pins_patience>,

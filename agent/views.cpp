@@ -53,13 +53,18 @@ void add_check(v1::DoctorReply& reply, const std::string& name, const std::strin
   check->set_fix(fix);
 }
 
+bool sees_syscalls(std::span<const ProbeStatus> probes) {
+  return std::ranges::find(probes, kOffByDefault, &ProbeStatus::name) != probes.end();
+}
+
 void check_probes(std::span<const ProbeStatus> probes, v1::DoctorReply& reply) {
   std::string refused;
   for (const auto& probe : probes) {
     if (probe.hook.empty()) refused += fmt::format("{}: {}; ", probe.name, probe.error);
   }
   if (refused.empty()) {
-    add_check(reply, "agent-probes", "ok", fmt::format("{} attached", probes.size()));
+    const char* off = sees_syscalls(probes) ? "" : "; syscalls is off by the settings";
+    add_check(reply, "agent-probes", "ok", fmt::format("{} attached{}", probes.size(), off));
   } else {
     add_check(reply, "agent-probes", "degraded", refused,
               "`idtrail coverage` shows each probe; what it would see is not covered");
@@ -131,6 +136,11 @@ void complete_coverage(std::span<const ProbeStatus> probes, const LiveState& liv
     if (!probe.hook.empty() && !probe.kept) passing += fmt::format(" {}", probe.name);
   }
   if (!passing.empty()) reply.add_not_covered("while no agent runs, what is seen by:" + passing);
+  if (!sees_syscalls(probes)) {
+    reply.add_not_covered(
+        "which system calls a container makes: switched off, since it taxes each of them (set "
+        "syscalls: true)");
+  }
   if (!live.gap.empty()) reply.add_not_covered(live.gap);
   if (!live.runtime_missing.empty()) {
     reply.add_not_covered("names and owners of pods: " + live.runtime_missing);

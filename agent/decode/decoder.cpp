@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "agent/decode/fields.h"
+#include "agent/decode/system_call.h"
 #include "idtrail/events.h"
 
 namespace idtrail {
@@ -359,6 +360,8 @@ Refusal decode_record(Bytes record, Event& event) {
       return decode_name(rest, event);
     case EVENT_keyfile:
       return decode_keyfile(rest, event);
+    case EVENT_syscalls:
+      return decode_syscall(rest, event);
     default:
       if (is_privilege(header->kind)) return decode_privilege(record, rest, event);
       return Refusal::kKind;

@@ -34,6 +34,7 @@ void blank_texts(std::span<std::byte> record, std::uint16_t kind) {
   if (kind == EVENT_write) keep += sizeof(write_payload);
   if (kind == EVENT_dns || kind == EVENT_tls || kind == EVENT_http) keep += sizeof(name_payload);
   if (kind == EVENT_keyfile) keep += sizeof(keyfile_payload);
+  if (kind == EVENT_syscalls) keep += sizeof(syscall_payload);
   if (record.size() > keep) std::ranges::fill(record.subspan(keep), kBlank);
 }
 

@@ -28,6 +28,7 @@ std::optional<Actor> Resolver::apply(const Event& event, BootTime now) {
   if (const auto* one = std::get_if<UnixConnect>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<Write>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<NetworkName>(&event.body)) return act(event, *one, now);
+  if (const auto* one = std::get_if<SystemCall>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<Flow>(&event.body)) return flow(event, *one, now);
   if (const auto* one = std::get_if<PrivilegeUse>(&event.body)) return act(event, *one, now);
   if (const auto* one = std::get_if<Fork>(&event.body)) {

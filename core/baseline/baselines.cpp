@@ -130,7 +130,9 @@ void Baselines::count(std::uint64_t identity_id, std::uint64_t behaviour, std::u
 /// must not look new after every restart of the agent.
 Behaviour* Baselines::find_partly_seen(IdentityBaseline& one, const Who& who, const Event& event,
                                        const Credential* credential, const Novelty& novelty) const {
-  if (novelty.family == Family::kDestination) return nullptr;  // whoever connects
+  if (novelty.family == Family::kDestination || novelty.family == Family::kSyscalls) {
+    return nullptr;  // whoever does it
+  }
   BehaviourSet& set = one.behaviours;
   const std::uint32_t object = set.piece(object_text(novelty.family, who, event, credential));
   if (object == KeyTable::kNone) return nullptr;

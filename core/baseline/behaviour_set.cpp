@@ -109,8 +109,8 @@ bool BehaviourSet::fits(const NewBehaviour& one) const {
                             bytes_with(pieces_, kPiecesOfOne, kRowsStep) +
                             bytes_with(arena_, text_bytes, kArenaStep) +
                             table_.bytes_with_one_more();
-  // Destinations are what a workload can multiply at will; the last quarter is for the rest.
-  const bool plenty = one.family == Family::kDestination;
+  // These are what a workload can multiply at will; the last quarter is for the rest.
+  const bool plenty = one.family == Family::kDestination || one.family == Family::kSyscalls;
   return after <= (plenty ? max_bytes_ / 4 * 3 : max_bytes_);
 }
 

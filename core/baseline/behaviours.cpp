@@ -2,6 +2,7 @@
 #include "core/baseline/behaviours.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -9,6 +10,7 @@
 #include "core/common/text.h"
 #include "core/model/destination.h"
 #include "core/model/refs.h"
+#include "idtrail/events.h"
 
 namespace idtrail {
 namespace {
@@ -48,6 +50,19 @@ std::uint64_t credential_key(const Who& who, const Credential& credential) {
   return hash_combine(hash_combine(hash64(credential.kind), file), owner);
 }
 
+std::uint64_t syscall_key(const SystemCall& call) {
+  return std::uint64_t{call.table} << 32U | call.number;
+}
+
+/// "openat", "32-bit openat", "x32 number 462".
+std::string syscall_text(const SystemCall& call) {
+  constexpr std::string_view kTables[] = {"", "32-bit ", "x32 "};
+  const std::string_view table = kTables[call.table % std::size(kTables)];
+  if (call.number == SYSCALL_LARGER) return fmt::format("{}number beyond the table", table);
+  if (call.name.empty()) return fmt::format("{}number {}", table, call.number);
+  return fmt::format("{}{}", table, call.name);
+}
+
 std::string destination_text(const Connect& connect) {
   const Destination to = destination_of(connect);
   if (to.reach != Reach::kLoopback) return display_name(to);
@@ -59,6 +74,7 @@ std::string destination_text(const Connect& connect) {
 Family family_of(const Event& event, const Credential* credential) {
   if (std::holds_alternative<Exec>(event.body)) return Family::kExec;
   if (std::holds_alternative<Connect>(event.body)) return Family::kDestination;
+  if (std::holds_alternative<SystemCall>(event.body)) return Family::kSyscalls;
   const bool sensitive = credential != nullptr && credential->sensitive;
   return sensitive && std::holds_alternative<CredentialRead>(event.body) ? Family::kCredential
                                                                          : Family::kNone;
@@ -76,6 +92,9 @@ std::uint64_t behaviour_key(Family family, const Who& who, const Event& event,
       break;
     case Family::kDestination:
       key = destination_hash(destination_of(*std::get_if<Connect>(&event.body)));
+      break;
+    case Family::kSyscalls:
+      key = syscall_key(*std::get_if<SystemCall>(&event.body));
       break;
     case Family::kNone:
     case Family::kEntry:
@@ -97,6 +116,8 @@ std::string object_text(Family family, const Who& who, const Event& event,
       return cut(credential_text(who, *credential));
     case Family::kDestination:
       return destination_text(*std::get_if<Connect>(&event.body));
+    case Family::kSyscalls:
+      return syscall_text(*std::get_if<SystemCall>(&event.body));
     case Family::kNone:
     case Family::kEntry:
       break;
@@ -119,6 +140,7 @@ std::string behaviour_text(Family family, const Subject& subject, std::string_vi
     case Family::kEntry:
       return fmt::format("exec probe: {}", object);
     case Family::kDestination:
+    case Family::kSyscalls:
     case Family::kNone:
       break;
   }

@@ -15,7 +15,8 @@ namespace idtrail {
 Family family_of(const Event& event, const Credential* credential);
 
 /// Key of the behaviour. Exec: the new subject. Credential: subject and file, by volume.
-/// Destination: protocol, address, port, whoever connects.
+/// Destination: protocol, address, port, whoever connects. Syscalls: table and number, whoever
+/// calls.
 std::uint64_t behaviour_key(Family family, const Who& who, const Event& event,
                             const Credential* credential);
 /// Key of the family kEntry: a command that enters the container.

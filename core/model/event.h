@@ -194,9 +194,19 @@ struct NetworkName {
   std::string_view name;       // empty where none was found
 };
 
-using EventBody =
-    std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead, Connect,
-                 PrivilegeUse, Listen, Accept, UnixConnect, Flow, Write, NetworkName, Gap>;
+/// The first time that its cgroup makes a system call, as far as the kernel half remembers.
+struct SystemCall {
+  FileId exe;
+  ProcessKey parent;
+  std::uint16_t table = 0;   // enum syscall_table
+  std::uint32_t number = 0;  // in the table; SYSCALL_LARGER: one that no table has
+  std::uint32_t asked = 0;   // as the process gave it
+  std::string_view name;     // "openat"; empty where this build knows none
+};
+
+using EventBody = std::variant<CgroupChanged, MountChanged, Exec, Fork, Exit, CredentialRead,
+                               Connect, PrivilegeUse, Listen, Accept, UnixConnect, Flow, Write,
+                               NetworkName, SystemCall, Gap>;
 
 /// One record of the kernel, decoded. Text is a view into the record: it lives as long as that.
 struct Event {

@@ -15,13 +15,15 @@ const char* family_name(Family family) {
       return "destination";
     case Family::kEntry:
       return "entry";
+    case Family::kSyscalls:
+      return "syscalls";
   }
   return "none";
 }
 
 Family family_of(std::string_view name) {
-  for (const Family family :
-       {Family::kExec, Family::kCredential, Family::kDestination, Family::kEntry}) {
+  for (const Family family : {Family::kExec, Family::kCredential, Family::kDestination,
+                              Family::kEntry, Family::kSyscalls}) {
     if (name == family_name(family)) return family;
   }
   return Family::kNone;

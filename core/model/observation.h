@@ -43,7 +43,7 @@ struct Who {
 /// node. False where the owner or the reader is not known. Never learned from.
 bool is_foreign_read(const Who& who, const Credential& credential);
 
-enum class Family : std::uint8_t { kNone, kExec, kCredential, kDestination, kEntry };
+enum class Family : std::uint8_t { kNone, kExec, kCredential, kDestination, kEntry, kSyscalls };
 const char* family_name(Family family);
 /// kNone for any other word.
 Family family_of(std::string_view name);

@@ -196,6 +196,14 @@ class Scene final : public FindingContext {
     return run(actor, kConnectKind, body);
   }
 
+  std::vector<v1::Finding> call(const Actor& actor, std::uint16_t table, std::uint32_t number,
+                                std::string_view name = {}) {
+    SystemCall body;
+    body.table = table;
+    body.number = body.asked = number;
+    body.name = name;
+    return run(actor, kSyscallsKind, body);
+  }
   std::vector<v1::Finding> use_privilege(const Actor& actor) {
     PrivilegeUse body;
     body.op = 1;
@@ -228,6 +236,7 @@ class Scene final : public FindingContext {
 
  private:
   static constexpr std::uint16_t kExecKind = 3;
+  static constexpr std::uint16_t kSyscallsKind = 25;
   static constexpr std::uint16_t kCredentialKind = 6;
   static constexpr std::uint16_t kConnectKind = 7;
   static constexpr std::uint16_t kSetidKind = 8;

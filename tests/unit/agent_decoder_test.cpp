@@ -2,6 +2,7 @@
 #include <string>
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
 
 #include "agent/decode/decoder.h"
 #include "agent/decode/redact_record.h"
@@ -41,7 +42,8 @@ std::vector<Bytes> one_of_each() {
           testing::name_record(act, EVENT_dns, "a.example", "\x01\x02\x03\x04"),
           testing::name_record(act, EVENT_tls, "a.example"),
           testing::name_record(act, EVENT_http, "GET /latest"),
-          testing::keyfile_record(act, {.path = "/bin/cat"}, "/root/.ssh/id_rsa")};
+          testing::keyfile_record(act, {.path = "/bin/cat"}, "/root/.ssh/id_rsa"),
+          testing::syscall_record(act, 0)};
 }
 
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
@@ -251,6 +253,35 @@ TEST(Decoder, RefusesAKeyOfNoKnownSortOrResult) {
   }
   EXPECT_EQ(decode_record(testing::keyfile_record({}, {.path = "/x"}, "/k", KEY_SSH, 1), event),
             Refusal::kValue);
+}
+
+TEST(Decoder, NamesASystemCallByItsTable) {
+  struct Case {
+    std::uint32_t number;
+    std::uint16_t table;
+    const char* name;
+  };
+  for (const Case& one : {Case{SYS_openat, SYSCALLS_NATIVE, "openat"},
+#ifdef __x86_64__
+                          Case{20, SYSCALLS_NATIVE, "writev"}, Case{20, SYSCALLS_32BIT, "getpid"},
+                          Case{520, SYSCALLS_X32, "execve"},
+#endif
+                          Case{SYSCALL_LARGER, SYSCALLS_NATIVE, ""}}) {
+    Event event;
+    const Bytes record = testing::syscall_record({}, one.number, one.table);
+    ASSERT_EQ(decode_record(record, event), Refusal::kNone);
+    const auto& call = std::get<SystemCall>(event.body);
+    EXPECT_EQ(call.name, one.name);
+    EXPECT_EQ(call.number, one.number);
+    EXPECT_EQ(call.table, one.table);
+    EXPECT_NE(call.exe.inode, 0U);
+  }
+}
+
+TEST(Decoder, RefusesASystemCallOfNoTable) {
+  Event event;
+  EXPECT_EQ(decode_record(testing::syscall_record({}, 0, SYSCALL_TABLES), event), Refusal::kValue);
+  EXPECT_EQ(decode_record(testing::syscall_record({}, SYSCALL_NUMBERS), event), Refusal::kValue);
 }
 
 TEST(Decoder, RefusesAFlowLongerThanTime) {

@@ -247,6 +247,16 @@ inline Bytes write_record(const Act& act, const Program& program, std::string_vi
   return record(act, EVENT_write, payload, tail);
 }
 
+inline Bytes syscall_record(const Act& act, std::uint32_t number,
+                            std::uint16_t table = SYSCALLS_NATIVE) {
+  syscall_payload payload{};
+  payload.exe = file_of("/bin/sh");
+  payload.number = number;
+  payload.asked = number;
+  payload.table = table;
+  return record(act, EVENT_syscalls, payload);
+}
+
 /// As the kernel half writes it: `raw` went over the network.
 inline Bytes raw_name_record(const Act& act, std::uint16_t kind, std::string_view raw,
                              std::uint32_t flags = NAME_RAW) {

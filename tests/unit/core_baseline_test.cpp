@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "tests/detect/scene.h"
@@ -62,6 +64,33 @@ TEST_F(BaselinesTest, GoOnOverRestartsAndReplicas) {
   EXPECT_TRUE(scene.novelty.known);
   scene.pass(minutes(1));
   EXPECT_EQ(state(), BaselineState::kReady);
+}
+
+TEST_F(BaselinesTest, HoldTheSystemCallsOfAnIdentityByTableWhoeverMakesThem) {
+  scene.call(server, 0, 20, "writev");
+  EXPECT_TRUE(scene.novelty.learned);
+  scene.call(server, 1, 20, "getpid");
+  EXPECT_TRUE(scene.novelty.learned);
+  scene.call(server, 2, 570);
+  scene.call(server, 0, 575);
+  scene.call(subtree(server, "/bin/sh"), 0, 20, "writev");
+  EXPECT_TRUE(scene.novelty.known);
+  EXPECT_FALSE(scene.novelty.learned);
+  std::vector<std::string> texts;
+  const auto views = scene.baselines.views("");
+  ASSERT_EQ(views.size(), 1U);
+  for (const auto& behaviour : views[0].behaviours()) {
+    if (behaviour.family() == "syscalls") texts.push_back(behaviour.text());
+  }
+  std::ranges::sort(texts);
+  EXPECT_EQ(texts, (std::vector<std::string>{"32-bit getpid", "number beyond the table", "writev",
+                                             "x32 number 570"}));
+}
+
+TEST_F(BaselinesTest, LearnNoSystemCallOfASession) {
+  scene.exec(server);
+  scene.call(entered(cart, "/bin/sh", "sh", /*tty=*/true), 0, 101, "ptrace");
+  EXPECT_FALSE(scene.novelty.known);
 }
 
 TEST_F(BaselinesTest, KeepIdentitiesApart) {

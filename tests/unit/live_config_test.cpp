@@ -19,6 +19,7 @@ TEST(Config, HoldsItsDefaultsWhereTheFileIsEmpty) {
   ASSERT_TRUE(config);
   EXPECT_EQ(config->kubelet_root, "/var/lib/kubelet");
   EXPECT_EQ(config->learning_window, hours(24));
+  EXPECT_FALSE(config->syscalls) << "it taxes every system call";
 }
 
 TEST(Config, TakesEveryLevelOfAFile) {
@@ -29,6 +30,7 @@ store: ""
 credential_readers: [/usr/bin/kubelet, /opt/agent]
 ring_size: 16MiB
 findings_kept: 5
+syscalls: true
 quota: {urgent: 10, bulk: 20}
 metrics: {listen: "[::1]:9100"}
 )",
@@ -40,6 +42,7 @@ metrics: {listen: "[::1]:9100"}
   EXPECT_THAT(config->credential_readers, testing::ElementsAre("/usr/bin/kubelet", "/opt/agent"));
   EXPECT_EQ(config->ring_bytes, 16U << 20U);
   EXPECT_EQ(config->findings_kept, 5U);
+  EXPECT_TRUE(config->syscalls);
   EXPECT_EQ(config->quota_urgent, 10U);
   EXPECT_EQ(config->quota_bulk, 20U);
   EXPECT_EQ(config->metrics_listen, "[::1]:9100");
