@@ -42,9 +42,11 @@ void know(KnownTable& known, std::span<const std::byte> record) {
   if (const auto seen = behaviour_of(event)) known.insert(known.key_of(*seen));
 }
 
-[[noreturn]] void be_the_agent(std::uint32_t device, volume_kind verdict, bool learns, int ready) {
+[[noreturn]] void be_the_agent(std::uint32_t device, volume_kind verdict, bool learns,
+                               bool syscalls, int ready) {
   SensorOptions options;
   options.ring_bytes = kRingBytes;
+  options.syscalls = syscalls;
   options.quota = {.urgent = UINT32_MAX, .bulk = UINT32_MAX, .reserved = 0};  // the dear way
   auto sensor = Sensor::open(options);
   if (!sensor) {
@@ -93,11 +95,11 @@ Agent::Agent() : child_(fork()) {
   while (true) pause();
 }
 
-Agent::Agent(std::uint32_t device, volume_kind verdict, bool learns) {
+Agent::Agent(std::uint32_t device, volume_kind verdict, bool learns, bool syscalls) {
   int ready[2];
   require(pipe(ready) == 0, "pipe");
   child_ = fork();
-  if (child_ == 0) be_the_agent(device, verdict, learns, ready[1]);
+  if (child_ == 0) be_the_agent(device, verdict, learns, syscalls, ready[1]);
   close(ready[1]);
   char byte = 0;
   require(read(ready[0], &byte, 1) == 1, "wait for the sensor");

@@ -25,7 +25,8 @@ class Agent {
  public:
   /// With a sensor, whose records it reads: returns once every probe is attached. The device is a
   /// tmpfs, judged as `verdict`. Where it learns, everything that it sees is known from then on.
-  Agent(std::uint32_t device, volume_kind verdict, bool learns = false);
+  /// With `syscalls` the set of system calls is kept too.
+  Agent(std::uint32_t device, volume_kind verdict, bool learns = false, bool syscalls = false);
   /// Without one.
   Agent();
   ~Agent();
