@@ -33,6 +33,8 @@ struct attempt {
 	int to_bytes;
 	int result;
 	__u32 flags;
+	__u16 family; /* of the sockaddr */
+	bool typed; /* sock may be followed by plain loads */
 };
 
 /* Returns the bytes of the tail. */
@@ -75,17 +77,38 @@ __noinline __u64 name_key(__u32 slot)
 	return sip_end(&state, abstract ? out->unix.name_size : 0);
 }
 
-/* Where the peer is bound; NULL where nothing was reached, or what has no place. */
-static __always_inline const struct path *bound_of(const struct attempt *tried)
+/* bpf_skc_to_unix_sock(), which gives a socket of ours its type, came with 5.16. */
+static __always_inline bool unix_is_typed(bool typed)
+{
+	return typed && bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_skc_to_unix_sock);
+}
+
+static __always_inline const struct unix_sock *as_unix(const struct sock *sk, bool typed)
+{
+	if (unix_is_typed(typed))
+		return bpf_skc_to_unix_sock((void *)sk);
+	return (const void *)sk;
+}
+
+/* Where the peer is bound; NULL where nothing was reached, or what has no place. `file`: which that
+ * is. */
+static __always_inline const struct path *bound_of(const struct attempt *tried,
+						   struct file_id *file)
 {
 	const struct socket *sock = tried->sock;
+	bool typed = unix_is_typed(tried->typed);
 	const struct unix_sock *local, *peer;
+	const struct dentry *dentry;
 
 	if (tried->result || tried->flags)
 		return NULL;
-	local = (const void *)BPF_CORE_READ(sock, sk);
-	peer = (const void *)BPF_CORE_READ(local, peer);
-	return BPF_CORE_READ(peer, path.dentry) ? &peer->path : NULL;
+	local = as_unix(READ(tried->typed, sock, sk), tried->typed);
+	peer = local ? as_unix(READ(typed, local, peer), tried->typed) : NULL;
+	dentry = peer ? READ(typed, peer, path.dentry) : NULL;
+	if (!dentry)
+		return NULL;
+	*file = file_id_of(READ(typed, dentry, d_inode), typed);
+	return &peer->path;
 }
 
 static __always_inline __u32 add_path(struct unix_event *out, __u32 slot, __u32 used,
@@ -124,12 +147,10 @@ static __always_inline int emit_unix(const struct attempt *tried, __u32 slot)
 	struct unix_event *out;
 	struct arrival arrival;
 	enum verdict verdict;
-	__u16 family = 0;
 	__u32 used;
 
-	bpf_probe_read_kernel(&family, sizeof(family), tried->to);
-	if (!settings || from_agent() || tried->result == -EISCONN || family != AF_UNIX ||
-	    tried->to_bytes <= (int)sizeof(family))
+	if (!settings || from_agent() || tried->result == -EISCONN || tried->family != AF_UNIX ||
+	    tried->to_bytes <= (int)sizeof(tried->family))
 		return 0;
 	out = bpf_map_lookup_elem(&scratch, &slot);
 	if (!out)
@@ -137,12 +158,10 @@ static __always_inline int emit_unix(const struct attempt *tried, __u32 slot)
 	out->unix = (struct unix_payload){
 		.result = tried->result,
 		.flags = tried->flags,
-		.type = BPF_CORE_READ(sock, type),
+		.type = READ(tried->typed, sock, type),
 	};
 	used = add_name(out, tried);
-	bound = bound_of(tried);
-	if (bound)
-		out->unix.file = file_id(BPF_CORE_READ(bound, dentry, d_inode));
+	bound = bound_of(tried, &out->unix.file);
 	verdict = verdict_on_connect(out, task, settings, slot);
 	if (verdict == VERDICT_KNOWN)
 		return 0;
@@ -162,27 +181,44 @@ static __always_inline int emit_unix(const struct attempt *tried, __u32 slot)
 	return 0;
 }
 
+static __always_inline int on_exit(const struct socket *sock, const void *to, int to_bytes,
+				   int result, __u32 slot)
+{
+	const struct attempt tried = {
+		.sock = sock,
+		.to = to,
+		.to_bytes = to_bytes,
+		.result = result,
+		.family = ((const struct sockaddr *)to)->sa_family, /* as in connect.bpf.c */
+		.typed = true,
+	};
+
+	return emit_unix(&tried, slot);
+}
+
 SEC("?fexit/unix_stream_connect")
 int BPF_PROG(stream_fexit, struct socket *sock, void *to, int to_bytes, int flags, int result)
 {
-	struct attempt tried = { sock, to, to_bytes, result, 0 };
-
-	return emit_unix(&tried, 0);
+	return on_exit(sock, to, to_bytes, result, 0);
 }
 
 SEC("?fexit/unix_dgram_connect")
 int BPF_PROG(dgram_fexit, struct socket *sock, void *to, int to_bytes, int flags, int result)
 {
-	struct attempt tried = { sock, to, to_bytes, result, 0 };
-
-	return emit_unix(&tried, 1);
+	return on_exit(sock, to, to_bytes, result, 1);
 }
 
 SEC("?kprobe/security_socket_connect")
 int BPF_KPROBE(any_kprobe, struct socket *sock, void *to, int to_bytes)
 {
-	struct attempt tried = { sock, to, to_bytes, 0, UNIX_RESULT_UNKNOWN };
+	struct attempt tried = {
+		.sock = sock,
+		.to = to,
+		.to_bytes = to_bytes,
+		.flags = UNIX_RESULT_UNKNOWN,
+	};
 
+	bpf_probe_read_kernel(&tried.family, sizeof(tried.family), to);
 	return BPF_CORE_READ(sock, sk, __sk_common.skc_family) == AF_UNIX ? emit_unix(&tried, 0) : 0;
 }
 

@@ -84,24 +84,24 @@ static __always_inline bool in_host_mntns(const struct task_struct *task)
 	return settings && is_host_mntns(settings, task);
 }
 
-static __always_inline struct file_id file_id(const struct inode *inode)
+/* `typed` says of the inode what READ() wants to know. */
+static __always_inline struct file_id file_id_of(const struct inode *inode, bool typed)
 {
 	return (struct file_id){
-		.inode = BPF_CORE_READ(inode, i_ino),
-		.device = BPF_CORE_READ(inode, i_sb, s_dev),
-		.generation = BPF_CORE_READ(inode, i_generation),
+		.inode = READ(typed, inode, i_ino),
+		.device = READ(typed, inode, i_sb, s_dev),
+		.generation = READ(typed, inode, i_generation),
 	};
+}
+
+static __always_inline struct file_id file_id(const struct inode *inode)
+{
+	return file_id_of(inode, false);
 }
 
 static __always_inline struct file_id exe_id(const struct task_struct *task)
 {
-	const struct inode *inode = TASK_READ(task, mm, exe_file, f_inode);
-
-	return (struct file_id){
-		.inode = TASK_READ(inode, i_ino),
-		.device = TASK_READ(inode, i_sb, s_dev),
-		.generation = TASK_READ(inode, i_generation),
-	};
+	return file_id_of(TASK_READ(task, mm, exe_file, f_inode), tasks_are_typed());
 }
 
 #define MIX 0x9E3779B97F4A7C15ULL
