@@ -21,6 +21,7 @@ namespace idtrail {
 namespace {
 
 constexpr std::chrono::seconds kAnswerTime{2};
+constexpr std::chrono::milliseconds kEndTime{200};
 constexpr int kMaxThreads = 8;
 constexpr int kAcceptPauseMs = 100;
 constexpr int kMaxRequest = 64 << 10;  // bytes
@@ -52,6 +53,9 @@ class Service final : public v1::LocalAgent::Service {
     return ask(&LocalAnswers::doctor, *request, *reply);
   }
 
+  /// Whether anybody has asked since this was called last.
+  bool was_asked() { return asked_.exchange(false); }
+
  private:
   /// The job owns copies of all it uses: a question that was given up may still run.
   template <typename Request, typename Reply>
@@ -59,6 +63,7 @@ class Service final : public v1::LocalAgent::Service {
                    const Request& request, Reply& reply) {
     auto promise = std::make_shared<std::promise<Reply>>();
     auto future = promise->get_future();
+    asked_.store(true);
     const bool posted = answers_->post([answers = answers_, promise, answer, request] {
       promise->set_value(((*answers).*answer)(request));
     });
@@ -74,14 +79,60 @@ class Service final : public v1::LocalAgent::Service {
   }
 
   std::shared_ptr<LocalAnswers> answers_;
+  std::atomic<bool> asked_{false};
 };
 
 class Api final : public LocalApi {
  public:
-  Api(LocalSocket socket, LocalAnswers answers)
+  Api(LocalSocket socket, LocalAnswers answers, std::chrono::milliseconds linger)
       : socket_(std::move(socket)),
         service_(std::move(answers)),
-        stop_fd_(eventfd(0, EFD_CLOEXEC)) {
+        linger_ms_(static_cast<int>(linger.count())),
+        stop_fd_(eventfd(0, EFD_CLOEXEC)),
+        accepting_([this](const std::stop_token& stop) { accept_all(stop); }) {}
+
+  ~Api() override {
+    accepting_.request_stop();
+    (void)eventfd_write(stop_fd_, 1);
+    accepting_.join();
+    close(stop_fd_);
+  }
+
+  [[nodiscard]] std::uint64_t turned_away() const override { return turned_away_.load(); }
+
+ private:
+  void accept_all(const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      std::array<pollfd, 2> waits{{{socket_.fd(), POLLIN, 0}, {stop_fd_, POLLIN, 0}}};
+      const int woken = poll(waits.data(), waits.size(), server_ ? linger_ms_ : -1);
+      if (woken == 0 && !service_.was_asked()) end_server();
+      if (woken > 0 && (waits[0].revents & POLLIN) != 0) accept_one();
+    }
+    end_server();
+  }
+
+  void accept_one() {
+    const int fd = accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) {
+      pollfd stopped{stop_fd_, POLLIN, 0};
+      poll(&stopped, 1, kAcceptPauseMs);  // out of descriptors: the connection still waits
+      return;
+    }
+    const auto peer = peer_uid(fd);
+    if (!peer || !may_connect(*peer, geteuid())) {
+      turned_away_.fetch_add(1);
+      close(fd);
+      return;
+    }
+    if (!server_) start_server();
+    if (!server_) {
+      close(fd);
+      return;
+    }
+    grpc::AddInsecureChannelFromFd(server_.get(), fd);  // owns it from here on
+  }
+
+  void start_server() {
     grpc::ServerBuilder builder;
     builder.RegisterService(&service_);
     builder.SetMaxReceiveMessageSize(kMaxRequest);
@@ -91,55 +142,33 @@ class Api final : public LocalApi {
     builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::NUM_CQS, 1);
     builder.SetSyncServerOption(grpc::ServerBuilder::SyncServerOption::MAX_POLLERS, 2);
     server_ = builder.BuildAndStart();
-    accepting_ = std::jthread([this](const std::stop_token& stop) { accept_all(stop); });
   }
 
-  ~Api() override {
-    accepting_.request_stop();
-    (void)eventfd_write(stop_fd_, 1);
-    accepting_.join();
-    close(stop_fd_);
-    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(200));
-  }
-
-  [[nodiscard]] std::uint64_t turned_away() const override { return turned_away_.load(); }
-
- private:
-  void accept_all(const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      std::array<pollfd, 2> waits{{{socket_.fd(), POLLIN, 0}, {stop_fd_, POLLIN, 0}}};
-      if (poll(waits.data(), waits.size(), -1) < 0 || (waits[0].revents & POLLIN) == 0) continue;
-      const int fd = accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-      if (fd < 0) {
-        poll(&waits[1], 1, kAcceptPauseMs);  // out of descriptors: the connection still waits
-        continue;
-      }
-      const auto peer = peer_uid(fd);
-      if (!peer || !may_connect(*peer, geteuid())) {
-        turned_away_.fetch_add(1);
-        close(fd);
-        continue;
-      }
-      grpc::AddInsecureChannelFromFd(server_.get(), fd);  // owns it from here on
-    }
+  /// A client that is still connected comes again with its next question.
+  void end_server() {
+    if (!server_) return;
+    server_->Shutdown(std::chrono::system_clock::now() + kEndTime);
+    server_.reset();
   }
 
   LocalSocket socket_;
   Service service_;
+  int linger_ms_;
   int stop_fd_;
   std::atomic<std::uint64_t> turned_away_{0};
-  std::unique_ptr<grpc::Server> server_;
-  std::jthread accepting_;
+  std::unique_ptr<grpc::Server> server_;  // the accepting thread's
+  std::jthread accepting_;                // last: it uses everything above
 };
 
 }  // namespace
 
 Result<std::unique_ptr<LocalApi>> LocalApi::open(const std::filesystem::path& socket,
-                                                 LocalAnswers answers) {
+                                                 LocalAnswers answers,
+                                                 std::chrono::milliseconds linger) {
   auto listening = LocalSocket::open(socket);
   if (!listening) return listening.error();
   return std::unique_ptr<LocalApi>(
-      std::make_unique<Api>(std::move(*listening), std::move(answers)));
+      std::make_unique<Api>(std::move(*listening), std::move(answers), linger));
 }
 
 }  // namespace idtrail

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -24,10 +25,14 @@ struct LocalAnswers {
 
 /// The service LocalAgent at a Unix socket. Only root and the agent's own user are let in, by the
 /// kernel's word on the peer; a question that is not answered in two seconds ends with an error.
+/// Where nobody asks for a while the server goes, and comes back with the next connection: gRPC has
+/// timers that keep the CPU awake, even those of a server with no client.
 class LocalApi {
  public:
+  static constexpr std::chrono::seconds kLinger{30};
   static Result<std::unique_ptr<LocalApi>> open(const std::filesystem::path& socket,
-                                                LocalAnswers answers);
+                                                LocalAnswers answers,
+                                                std::chrono::milliseconds linger = kLinger);
   virtual ~LocalApi() = default;
   /// Connections that were closed because of who made them.
   [[nodiscard]] virtual std::uint64_t turned_away() const = 0;

@@ -5,12 +5,14 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <iterator>
 
 #include <bpf/bpf.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "agent/kernel/libbpf_log.h"
@@ -134,6 +136,17 @@ Error refusal(const std::vector<Candidate>& chosen, int error, const LibbpfLog& 
 
 std::span<const ProbeSpec> probe_specs() { return kProbes; }
 
+void let_objects_go() {
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  for (const ProbeSpec& spec : kProbes) {
+    std::size_t size = 0;
+    const auto at = reinterpret_cast<std::uintptr_t>(spec.elf(&size));
+    const std::uintptr_t begin = (at + page - 1) / page * page;
+    const std::uintptr_t end = (at + size) / page * page;
+    if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  }
+}
+
 Result<BpfObject> open_object(const ProbeSpec& spec, const char* types) {
   const LibbpfLog log;
   std::size_t size = 0;
@@ -149,18 +162,17 @@ Result<BpfObject> open_object(const ProbeSpec& spec, const char* types) {
 Result<Probe> Probe::load_way(BpfObject object, const std::string& way, const Setting& setting) {
   const LibbpfLog log;
   Probe probe;
-  probe.object_ = std::move(object);
-  std::vector<Candidate> chosen = choose(*probe.object_, way);
+  std::vector<Candidate> chosen = choose(*object, way);
   if (const auto missing = missing_hook(chosen, setting.types); !missing.empty()) {
     return Error{Errc::kUnsupported,
                  fmt::format("{}: this kernel has no {}", hooks_of(chosen), missing)};
   }
-  if (auto lent = setting.maps.lend_to(*probe.object_); !lent) return lent.error();
-  if (const int error = bpf_object__load(probe.object_.get()); error != 0) {
+  if (auto lent = setting.maps.lend_to(*object); !lent) return lent.error();
+  if (const int error = bpf_object__load(object.get()); error != 0) {
     return refusal(chosen, -error, log);
   }
   for (const Candidate& candidate : chosen) {
-    BpfLink link = attach(*probe.object_, candidate.program);
+    BpfLink link = attach(*object, candidate.program);
     if (!link) return refusal(chosen, errno, log);
     probe.add(std::move(link), hook_of(candidate.program));
     probe.programs_.emplace_back(fcntl(bpf_program__fd(candidate.program), F_DUPFD_CLOEXEC, 0));

@@ -27,10 +27,14 @@ struct ProbeSpec {
 
 /// Every probe of probes.def, in its order.
 std::span<const ProbeSpec> probe_specs();
+/// When all is loaded: the objects, which lie in our own file, need not stay resident. They can be
+/// read again.
+void let_objects_go();
 /// The probe's object, not loaded; with the types of KernelTypes where `types` is their path.
 Result<BpfObject> open_object(const ProbeSpec& spec, const char* types);
 
-/// A probe whose programs are loaded and attached; going out of scope detaches them.
+/// A probe whose programs are loaded and attached; going out of scope detaches them. What libbpf
+/// keeps of the object is given back: the kernel has it.
 ///
 /// A program is called <what>_<way>; the programs of one way stand together, and the ways are
 /// twins: the first that the kernel takes as a whole is used, in the order of the source file, but
@@ -76,8 +80,7 @@ class Probe {
   int walk_fd_ = -1;  // of one of links_
   std::vector<Attachment> attachments_;
   std::vector<Fd> programs_;
-  BpfObject object_;            // empty where the programs were found
-  std::vector<BpfLink> links_;  // after object_: links go before the object they point into
+  std::vector<BpfLink> links_;
 };
 
 }  // namespace idtrail

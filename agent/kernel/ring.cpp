@@ -32,7 +32,7 @@ Result<Ring> Ring::open(int map_fd) {
   if (bpf_obj_get_info_by_fd(map_fd, &info, &info_size) == 0) {
     ring.bytes_ = info.max_entries;
     ring.consumer_ = Mapped(map_fd, ring.page_, true);
-    ring.producer_ = Mapped(map_fd, ring.page_ + 2 * ring.bytes_, false, ring.page_);
+    ring.producer_ = Mapped(map_fd, ring.page_ + ring.bytes_, false, ring.page_);
   }
   if (ring.consumer_ && ring.producer_) return ring;
   return Error{Errc::kUnsupported, fmt::format("map a ring of records: {}", std::strerror(errno))};
@@ -45,17 +45,28 @@ std::optional<std::span<const std::byte>> Ring::front() {
     // Read only, so no atomic_ref: the kernel publishes with a release store.
     const auto end = __atomic_load_n(producer_.as<const std::uint64_t>(), __ATOMIC_ACQUIRE);
     if (at >= end) return std::nullopt;
-    const std::byte* header = producer_.as<const std::byte>() + page_ + (at & (bytes_ - 1));
+    const std::size_t begin = at & (bytes_ - 1);
+    const std::byte* header = producer_.as<const std::byte>() + page_ + begin;
     const auto length =
         __atomic_load_n(reinterpret_cast<const std::uint32_t*>(header), __ATOMIC_ACQUIRE);
     if ((length & BPF_RINGBUF_BUSY_BIT) != 0) return std::nullopt;
     const std::size_t size = std::min<std::size_t>(length & ~kFlags, bytes_ - BPF_RINGBUF_HDR_SZ);
     size_ = (size + BPF_RINGBUF_HDR_SZ + 7) / 8 * 8;
     if ((length & BPF_RINGBUF_DISCARD_BIT) == 0) {
-      return std::span<const std::byte>(header + BPF_RINGBUF_HDR_SZ, size);
+      return in_one_piece((begin + BPF_RINGBUF_HDR_SZ) & (bytes_ - 1), size);
     }
     pop();
   }
+}
+
+std::span<const std::byte> Ring::in_one_piece(std::size_t begin, std::size_t size) {
+  const std::span<const std::byte> records(producer_.as<const std::byte>() + page_, bytes_);
+  if (size <= bytes_ - begin) return records.subspan(begin, size);
+  const auto head = records.subspan(begin);
+  const auto tail = records.first(size - head.size());
+  whole_.assign(head.begin(), head.end());
+  whole_.insert(whole_.end(), tail.begin(), tail.end());
+  return whole_;
 }
 
 void Ring::take_in_hand() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "agent/kernel/mapped.h"
 #include "core/common/result.h"
@@ -19,7 +20,7 @@ class Ring {
   static Result<Ring> open(int map_fd);
 
   /// The oldest record; nothing where there is none, or where it is still being written. A view,
-  /// valid until pop().
+  /// valid until pop() or the next call.
   std::optional<std::span<const std::byte>> front();
   /// Says that the front is being looked at: whoever opens the ring after us can tell.
   void take_in_hand();
@@ -32,10 +33,13 @@ class Ring {
 
  private:
   Ring() = default;
+  std::span<const std::byte> in_one_piece(std::size_t begin, std::size_t size);
 
   int fd_ = -1;
   Mapped consumer_;  // the page that the reader writes; the kernel reads its first word only
-  Mapped producer_;  // the kernel's page, and the records twice in a row
+  Mapped producer_;  // the kernel's page and the records, once: what is mapped counts as resident
+  std::vector<std::byte>
+      whole_;  // a record that begins at the end of the ring, and ends at its start
   std::size_t page_ = 0;
   std::size_t bytes_ = 0;
   std::size_t size_ = 0;  // of the front, with its header

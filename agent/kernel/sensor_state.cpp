@@ -192,6 +192,7 @@ Result<void> Sensor::State::load(const SensorOptions& options) {
     status.kept = probe->kept();
     probes.push_back(std::move(*probe));
   }
+  let_objects_go();
   if (!probes.empty()) return {};
   return Error{Errc::kUnsupported, "load kernel probes: every one was refused:" + refusals};
 }
@@ -289,8 +290,10 @@ __u64 Sensor::State::verdict_on(std::uint32_t device) const {
 void Sensor::State::look_for_forged() {
   const std::uint32_t end = next_look + kRowsAtOnce;
   forged.erase(forged.lower_bound(next_look), forged.lower_bound(end));
+  const device_row* const rows = devices.as<device_row>();  // nearly all of them are empty
   for (std::uint32_t device = next_look; device < end; ++device) {
-    if (verdict_on(device) != 0 && !verdicts.contains(device)) forged.insert(device);
+    if (__atomic_load_n(&rows[device].verdict, __ATOMIC_RELAXED) == 0) continue;
+    if (!verdicts.contains(device)) forged.insert(device);
   }
   next_look = end % DEVICES_MAX;
 }

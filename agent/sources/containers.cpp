@@ -15,7 +15,8 @@ namespace {
 constexpr std::chrono::milliseconds kFirstPause{20};
 constexpr std::chrono::milliseconds kMaxPause{500};
 constexpr std::chrono::seconds kIdle{3600};
-constexpr std::chrono::seconds kCriPause{1};  // after a call that nobody answered
+constexpr std::chrono::seconds kCriLinger{10};  // without a question, until the channel goes
+constexpr std::chrono::seconds kCriPause{1};    // after a call that nobody answered
 constexpr std::chrono::seconds kFirstReturn{
     1};  // until a silent runtime is asked for everything again
 constexpr std::chrono::seconds kMaxReturn{30};
@@ -51,7 +52,11 @@ std::string ContainerLookUps::missing() const {
 
 void ContainerLookUps::run(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
-    if (const auto question = asked_.pop(stop, until_next())) take(*question);
+    if (const auto question = asked_.pop(stop, until_next())) {
+      take(*question);
+    } else if (waiting_.empty()) {
+      cri_.rest();
+    }
     while (const auto question = asked_.try_pop()) take(*question);
     if (!missing().empty() && Clock::now() >= all_again_) take_all();
     for (auto at = waiting_.begin(); at != waiting_.end() && !stop.stop_requested();) {
@@ -143,7 +148,7 @@ void ContainerLookUps::note(const Error* error) {
 }
 
 std::chrono::nanoseconds ContainerLookUps::until_next() const {
-  std::chrono::nanoseconds wait = kIdle;
+  std::chrono::nanoseconds wait = cri_.rests() ? kIdle : kCriLinger;
   if (!missing().empty()) wait = all_again_ - Clock::now();
   for (const auto& [id, waiting] : waiting_) {
     wait = std::min<std::chrono::nanoseconds>(wait, waiting.next - Clock::now());

@@ -2,6 +2,7 @@
 #include "agent/sources/cri_client.h"
 
 #include <chrono>
+#include <utility>
 
 #include <fmt/format.h>
 #include <grpcpp/grpcpp.h>
@@ -128,17 +129,23 @@ class CriClient::Calls {
   std::unique_ptr<cri::RuntimeService::Stub> stub_;
 };
 
-CriClient::CriClient(const std::filesystem::path& socket)
-    : calls_(std::make_unique<Calls>(socket)) {}
+CriClient::CriClient(std::filesystem::path socket) : socket_(std::move(socket)) {}
 CriClient::~CriClient() = default;
 CriClient::CriClient(CriClient&&) noexcept = default;
 CriClient& CriClient::operator=(CriClient&&) noexcept = default;
 
+CriClient::Calls& CriClient::calls() {
+  if (calls_ == nullptr) calls_ = std::make_unique<Calls>(socket_);
+  return *calls_;
+}
+
+void CriClient::rest() { calls_.reset(); }
+
 Result<std::optional<v1::ContainerFact>> CriClient::look_up(const std::string& container_id) {
-  auto container = calls_->container(container_id);
+  auto container = calls().container(container_id);
   if (!container) return container.error();
   const std::string sandbox_id = *container ? (*container)->pod_sandbox_id() : container_id;
-  auto sandbox = calls_->sandbox(sandbox_id);
+  auto sandbox = calls().sandbox(sandbox_id);
   if (!sandbox) return sandbox.error();
   if (!*sandbox) return std::optional<v1::ContainerFact>();
   v1::ContainerFact fact;
@@ -151,11 +158,11 @@ Result<std::optional<v1::ContainerFact>> CriClient::look_up(const std::string& c
     const std::string named = label((*container)->labels(), "io.kubernetes.container.name");
     fact.set_container(named.empty() ? (*container)->metadata().name() : named);
     fact.set_image((*container)->image().image());
-    fact.set_image_digest(calls_->image_digest(**container));
+    fact.set_image_digest(calls().image_digest(**container));
   }
   return std::optional(std::move(fact));
 }
 
-Result<std::vector<std::string>> CriClient::ids() { return calls_->ids(); }
+Result<std::vector<std::string>> CriClient::ids() { return calls().ids(); }
 
 }  // namespace idtrail

@@ -13,9 +13,11 @@
 namespace idtrail {
 
 /// Asks a container runtime over its CRI socket. One thread; each call ends within two seconds.
+/// It connects at the first call and again after a rest: while there is a channel, gRPC has timers
+/// that keep the CPU awake.
 class CriClient {
  public:
-  explicit CriClient(const std::filesystem::path& socket);
+  explicit CriClient(std::filesystem::path socket);
   ~CriClient();
   CriClient(CriClient&&) noexcept;
   CriClient& operator=(CriClient&&) noexcept;
@@ -27,8 +29,15 @@ class CriClient {
   /// The ids of all sandboxes and containers.
   Result<std::vector<std::string>> ids();
 
+  /// Gives the channel up until the next call.
+  void rest();
+  [[nodiscard]] bool rests() const { return calls_ == nullptr; }
+
  private:
   class Calls;
+  Calls& calls();
+
+  std::filesystem::path socket_;
   std::unique_ptr<Calls> calls_;
 };
 
