@@ -53,6 +53,7 @@ class Service final : public v1::LocalAgent::Service {
     return ask(&LocalAnswers::doctor, *request, *reply);
   }
 
+  void note_asked() { asked_.store(true); }
   /// Whether anybody has asked since this was called last.
   bool was_asked() { return asked_.exchange(false); }
 
@@ -63,7 +64,7 @@ class Service final : public v1::LocalAgent::Service {
                    const Request& request, Reply& reply) {
     auto promise = std::make_shared<std::promise<Reply>>();
     auto future = promise->get_future();
-    asked_.store(true);
+    note_asked();
     const bool posted = answers_->post([answers = answers_, promise, answer, request] {
       promise->set_value(((*answers).*answer)(request));
     });
@@ -124,6 +125,7 @@ class Api final : public LocalApi {
       close(fd);
       return;
     }
+    service_.note_asked();
     if (!server_) start_server();
     if (!server_) {
       close(fd);

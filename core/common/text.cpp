@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/common/text.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -54,6 +55,25 @@ bool is_visible(char32_t code) {
     if (code >= range.first && code <= range.last) return false;
   }
   return true;
+}
+
+bool is_plain_in_json(char byte) {
+  return byte >= ' ' && byte < '\x7F' && byte != '"' && byte != '\\' && byte != '<' && byte != '>';
+}
+
+void append_json_escape(std::string& out, char32_t code) {
+  constexpr std::string_view kShort = "\b\f\n\r\t\"\\";
+  const auto number = static_cast<std::uint32_t>(code);
+  const auto at = number < 0x80U ? kShort.find(static_cast<char>(number)) : std::string_view::npos;
+  if (at != std::string_view::npos) {
+    out += '\\';
+    out += "bfnrt\"\\"[at];
+  } else if (number < 0x10000U) {
+    out += fmt::format("\\u{:04x}", number);
+  } else {
+    const std::uint32_t pair = number - 0x10000U;
+    out += fmt::format("\\u{:04x}\\u{:04x}", 0xD800U + (pair >> 10U), 0xDC00U + (pair & 0x3FFU));
+  }
 }
 
 void append_escape(std::string& out, char32_t code) {
@@ -123,6 +143,27 @@ std::string valid_utf8(std::string_view text) {
     text.remove_prefix(next.size);
   }
   return out;
+}
+
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  while (!text.empty()) {
+    const auto end = std::find_if_not(text.begin(), text.end(), is_plain_in_json);
+    const auto plain = static_cast<std::size_t>(end - text.begin());
+    out += text.substr(0, plain);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const Character next = next_character(text);
+    if (next.size == 0) {
+      out += "\xEF\xBF\xBD";
+    } else if (next.code >= 0x80U && is_visible(next.code)) {
+      out += text.substr(0, next.size);
+    } else {
+      append_json_escape(out, next.code);
+    }
+    text.remove_prefix(std::max<std::size_t>(next.size, 1));
+  }
+  out += '"';
 }
 
 std::string shell_word(std::string_view text) {

@@ -70,6 +70,23 @@ TEST(SensorTest, CountsWhatItDropsAsTheGapsShow) {
   EXPECT_EQ(gaps(records), losses[EVENT_fork].dropped + losses[EVENT_exit].dropped);
 }
 
+TEST(SensorTest, HandsARecordOverWholeThatLiesAcrossTheEndOfItsRing) {
+  SensorOptions options = only({"exec"});
+  options.ring_bytes = kSmallRing;
+  auto sensor = Sensor::open(options);
+  ASSERT_TRUE(sensor) << sensor.error().message;
+  for (std::size_t i = 0; i < 20; ++i) {
+    const std::string argument(500 + 40 * i, static_cast<char>('a' + i));  // never a divisor of it
+    const Acted child = run(exec_target(), {argument});
+    const Records records = select(drain(*sensor), EVENT_exec, child.tgid);
+    ASSERT_EQ(records.size(), 1U);
+    expect_header(records[0], EVENT_exec, child);
+    const auto& body = records[0].body;
+    const std::string text(reinterpret_cast<const char*>(body.data()), body.size());
+    EXPECT_NE(text.find(argument), std::string::npos) << "run " << i;
+  }
+}
+
 TEST(SensorTest, CountsADroppedRecordOfVariableSize) {
   SensorOptions options = only({"exec"});
   options.ring_bytes = kSmallRing;

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <sstream>
 
+#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
 #include "tests/detect/scene.h"
@@ -22,6 +23,55 @@ v1::Finding sample() {
   scene.read(shell, token_of(cart));
   scene.pass(std::chrono::milliseconds(5));
   return scene.connect(shell, {"203.0.113.9"}).at(0);
+}
+
+/// Every field of it set, messages and lists included.
+void fill(google::protobuf::Message& message) {
+  using google::protobuf::FieldDescriptor;
+  const auto& reflection = *message.GetReflection();
+  for (int at = 0; at < message.GetDescriptor()->field_count(); ++at) {
+    const FieldDescriptor* field = message.GetDescriptor()->field(at);
+    const bool many = field->is_repeated();
+    for (int i = 0; i < (many ? 2 : 1); ++i) {
+      switch (field->cpp_type()) {
+        case FieldDescriptor::CPPTYPE_MESSAGE:
+          fill(many ? *reflection.AddMessage(&message, field)
+                    : *reflection.MutableMessage(&message, field));
+          break;
+        case FieldDescriptor::CPPTYPE_STRING: {
+          const std::string text =
+              "a\"\\<b>\n\t\x01/\x7F \u00e9\u202e\U0001F600\U000E0041" + field->name();
+          many ? reflection.AddString(&message, field, text)
+               : reflection.SetString(&message, field, text);
+          break;
+        }
+        case FieldDescriptor::CPPTYPE_BOOL:
+          reflection.SetBool(&message, field, true);
+          break;
+        case FieldDescriptor::CPPTYPE_UINT32:
+          reflection.SetUInt32(&message, field, UINT32_MAX);
+          break;
+        case FieldDescriptor::CPPTYPE_UINT64:
+          reflection.SetUInt64(&message, field, UINT64_MAX);
+          break;
+        default:
+          ADD_FAILURE() << field->full_name() << " has a type that to_json_line() does not know";
+      }
+    }
+  }
+}
+
+TEST(FindingJson, IsWhatProtobufMakesOfIt) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  options.always_print_primitive_fields = true;
+  v1::Finding full;
+  fill(full);
+  for (const v1::Finding& finding : {v1::Finding(), sample(), full}) {
+    std::string line;
+    ASSERT_TRUE(google::protobuf::util::MessageToJsonString(finding, &line, options).ok());
+    EXPECT_EQ(to_json_line(finding), line);
+  }
 }
 
 /// The line's keys are a contract with whoever reads findings: UPDATE_GOLDEN=1 rewrites the file

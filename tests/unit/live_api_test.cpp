@@ -13,6 +13,7 @@
 #include "agent/sources/queue.h"
 #include "idtrail/idtrail.grpc.pb.h"
 #include "tests/unit/live_dir.h"
+#include "tests/unit/live_threads.h"
 
 namespace idtrail {
 namespace {
@@ -43,11 +44,21 @@ std::unique_ptr<v1::LocalAgent::Stub> client(const std::filesystem::path& path) 
       "unix:" + path.string(), grpc::InsecureChannelCredentials(), arguments));
 }
 
+constexpr std::chrono::milliseconds kShortLinger{500};
+
+/// Empty where it was answered.
+std::string ask(v1::LocalAgent::Stub& stub) {
+  grpc::ClientContext context;
+  context.set_wait_for_ready(true);
+  v1::TopReply top;
+  return stub.Top(&context, {}, &top).error_message();
+}
+
 class Api : public testing::Test {
  protected:
-  void open(std::size_t room) {
+  void open(std::size_t room, std::chrono::milliseconds linger = LocalApi::kLinger) {
     jobs_ = std::make_unique<Jobs>(room);
-    auto api = LocalApi::open(path_, answers_at(*jobs_));
+    auto api = LocalApi::open(path_, answers_at(*jobs_), linger);
     ASSERT_TRUE(api) << api.error().message;
     api_ = std::move(*api);
   }
@@ -96,6 +107,25 @@ TEST_F(Api, GivesUpAQuestionThatNobodyAnswers) {
   v1::TopReply top;
   EXPECT_EQ(client(path_)->Top(&context, {}, &top).error_code(),
             grpc::StatusCode::DEADLINE_EXCEEDED);
+}
+
+TEST_F(Api, HasNoThreadOfGrpcWhereNobodyAsks) {
+  open(8, kShortLinger);
+  serve();
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ask(*client(path_)), "") << "the server comes back";
+    EXPECT_TRUE(thread_ends("timer_manager"));
+  }
+}
+
+TEST_F(Api, AnswersAClientThatStayedWhileTheServerWasGone) {
+  open(8, kShortLinger);
+  serve();
+  const auto stub = client(path_);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(ask(*stub), "");
+    EXPECT_TRUE(thread_ends("grpcpp_sync_ser"));
+  }
 }
 
 TEST_F(Api, IsForItsOwnUserAlone) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "agent/sources/containers.h"
+#include "agent/sources/cri_client.h"
 #include "idtrail/cri.grpc.pb.h"
 #include "tests/unit/live_dir.h"
 
@@ -80,6 +81,20 @@ class LookUps : public testing::Test {
   std::unique_ptr<grpc::Server> server_;
   RefusingQueue<v1::Fact> answers_{64};
 };
+
+TEST_F(LookUps, ConnectAgainAfterARest) {
+  serve();
+  CriClient runtime(socket_);
+  EXPECT_TRUE(runtime.rests()) << "before the first call";
+  for (int i = 0; i < 2; ++i) {
+    const auto ids = runtime.ids();
+    ASSERT_TRUE(ids);
+    EXPECT_THAT(*ids, testing::ElementsAre("s1", "c1"));
+    EXPECT_FALSE(runtime.rests());
+    runtime.rest();
+    EXPECT_TRUE(runtime.rests());
+  }
+}
 
 TEST_F(LookUps, NameTheContainerByItsPodsLabels) {
   serve();

@@ -5,7 +5,8 @@
 // host: by a process in no container, on an object that is no credential; novel: in a container, on
 // one that is, so that a record leaves for every operation that a probe sees; known: the same where
 // user space has judged everything known that can be, so that it is only counted. syscalls_on: with
-// the set of system calls, which is off by default, for a call that is in it.
+// the set of system calls, which is off by default, for a call that is in it. With --grow: known,
+// beside ever more other cgroups and behaviours.
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
@@ -29,6 +30,7 @@ namespace {
 constexpr int kBursts = 41;
 constexpr useconds_t kPauseUs = 20'000;  // the reader, the timers and RCU catch up
 constexpr unsigned kAlertPasses = 2 * ALERT_NS / 1'000'000'000;  // seconds
+constexpr double kFloor = 100;  // an operation that costs less than this does not tell growth
 constexpr const char* kCommand =
     "tests/vm/run --kernel 6.1 --icount -- build/release/bin/bench/kernel_bench";
 
@@ -88,7 +90,7 @@ void print(const std::string& metric, const char* unit, const Figure& figure) {
       metric, figure.median, unit, kernel.release, figure.spread, kCommand);
 }
 
-void print_added(const char* who, const Figures& with, const Figures& without) {
+void print_added(const std::string& who, const Figures& with, const Figures& without) {
   for (const auto& [name, measured] : with) {
     const Figure& base = without.at(name).figure;
     const Figure added{.median = measured.figure.median - base.median,
@@ -136,11 +138,48 @@ void run(const std::vector<std::string>& names) {
   enter_container(false);
 }
 
+/// What a known operation costs as more containers and behaviours are known.
+void grow() {
+  constexpr Crowd kSizes[] = {{10, 1'000}, {100, 10'000}, {1'000, 100'000}, {10'000, 1'000'000}};
+  const Places places = set_stage();
+  std::vector<Operation> all = operations(places);
+  std::erase_if(all, [](const Operation& operation) { return operation.whole_machine; });
+  const std::uint32_t volume = device_of(places.credential);
+  enter_container(true);
+  Figures inside;
+  {
+    const Agent nobody;
+    inside = measure_all(all);
+  }
+  Figures small;
+  double most = 0;
+  for (const Crowd& size : kSizes) {
+    const Agent agent(volume, VOLUME_CREDENTIAL, true, size);
+    measure_all(all);
+    sleep(kAlertPasses);
+    const Figures known = measure_all(all);
+    print_added(fmt::format("known.c{}.b{}", size.cgroups, size.behaviours), known, inside);
+    if (small.empty()) small = known;
+    for (const auto& [name, one] : known) {
+      const double before = small.at(name).figure.median - inside.at(name).figure.median;
+      const double now = one.figure.median - inside.at(name).figure.median;
+      if (before >= kFloor) most = std::max(most, 100 * (now / before - 1));
+    }
+  }
+  print("kernel.growth.known.percent", "percent", {.median = most});
+  enter_container(false);
+}
+
 }  // namespace
 }  // namespace idtrail::bench
 
 int main(int argc, char** argv) {
   // Programs then lie where they lay before: what an exec costs does not hang on their addresses.
   personality(ADDR_NO_RANDOMIZE);
-  idtrail::bench::run({argv + 1, argv + argc});
+  const std::vector<std::string> names(argv + 1, argv + argc);
+  if (names == std::vector<std::string>{"--grow"}) {
+    idtrail::bench::grow();
+  } else {
+    idtrail::bench::run(names);
+  }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/kernel/stage.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -42,8 +43,22 @@ void know(KnownTable& known, std::span<const std::byte> record) {
   if (const auto seen = behaviour_of(event)) known.insert(known.key_of(*seen));
 }
 
+void fill(Sensor& sensor, const Crowd& crowd) {
+  constexpr std::uint64_t kNobodys = 1ULL << 40U;  // an id that no cgroup here comes to have
+  for (std::uint64_t i = 0; i < crowd.cgroups; ++i) {
+    if (!sensor.open_books(kNobodys + i)) break;  // full: the others share the books of the rest
+  }
+  behaviour one{};
+  one.kind = EVENT_connect;
+  for (std::uint64_t i = 0; i < crowd.behaviours; ++i) {
+    one.cgroup_id = kNobodys + i % std::max(crowd.cgroups, 1U);
+    one.object[0] = i;
+    sensor.known().insert(sensor.known().key_of(one));
+  }
+}
+
 [[noreturn]] void be_the_agent(std::uint32_t device, volume_kind verdict, bool learns,
-                               bool syscalls, int ready) {
+                               bool syscalls, const Crowd& crowd, int ready) {
   SensorOptions options;
   options.ring_bytes = kRingBytes;
   options.syscalls = syscalls;
@@ -56,6 +71,7 @@ void know(KnownTable& known, std::span<const std::byte> record) {
   for (const ProbeStatus& probe : sensor->probes()) {
     if (!probe.error.empty()) std::fprintf(stderr, "%s\n", probe.error.c_str());
   }
+  fill(*sensor, crowd);
   const auto judged = sensor->set_volume(device, verdict, sensor->volume_generation(device));
   require(judged && write(ready, "r", 1) == 1, "tell that the sensor stands");
   const Sensor::RecordFn look = [&](std::span<const std::byte> record) {
@@ -95,11 +111,11 @@ Agent::Agent() : child_(fork()) {
   while (true) pause();
 }
 
-Agent::Agent(std::uint32_t device, volume_kind verdict, bool learns, bool syscalls) {
+Agent::Agent(std::uint32_t device, volume_kind verdict, bool learns, bool syscalls, Crowd crowd) {
   int ready[2];
   require(pipe(ready) == 0, "pipe");
   child_ = fork();
-  if (child_ == 0) be_the_agent(device, verdict, learns, syscalls, ready[1]);
+  if (child_ == 0) be_the_agent(device, verdict, learns, syscalls, crowd, ready[1]);
   close(ready[1]);
   char byte = 0;
   require(read(ready[0], &byte, 1) == 1, "wait for the sensor");

@@ -19,6 +19,12 @@ std::uint32_t device_of(const std::string& path);
 /// Puts this process into the cgroup of a container, or back to the root.
 void enter_container(bool inside);
 
+/// What else the sensor knows of: cgroups with books of their own, and verdicts on behaviours.
+struct Crowd {
+  std::uint32_t cgroups = 0;
+  std::uint32_t behaviours = 0;
+};
+
 /// A process beside ours, as the agent is. A second process makes a fork dearer by itself, so what
 /// is measured without a sensor has one too.
 class Agent {
@@ -26,7 +32,8 @@ class Agent {
   /// With a sensor, whose records it reads: returns once every probe is attached. The device is a
   /// tmpfs, judged as `verdict`. Where it learns, everything that it sees is known from then on.
   /// With `syscalls` the set of system calls is kept too.
-  Agent(std::uint32_t device, volume_kind verdict, bool learns = false, bool syscalls = false);
+  Agent(std::uint32_t device, volume_kind verdict, bool learns = false, bool syscalls = false,
+        Crowd crowd = {});
   /// Without one.
   Agent();
   ~Agent();
