@@ -2,6 +2,7 @@
 #include "core/common/text.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -50,16 +51,34 @@ constexpr Range kInvisible[] = {
 };
 
 bool is_visible(char32_t code) {
-  if (code < 0x20U) return false;
+  if (code < 0x7FU) return code >= 0x20U;
   for (const Range& range : kInvisible) {
     if (code >= range.first && code <= range.last) return false;
   }
   return true;
 }
 
-bool is_plain_in_json(char byte) {
-  return byte >= ' ' && byte < '\x7F' && byte != '"' && byte != '\\' && byte != '<' && byte != '>';
+/// Takes what begins the text and consists of such bytes alone: nearly all of nearly every text.
+template <typename Is>
+std::string_view take_run(std::string_view& text, Is is) {
+  const auto end = std::find_if_not(text.begin(), text.end(), is);
+  const auto run = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+  text.remove_prefix(run.size());
+  return run;
 }
+
+bool is_ascii(char byte) { return static_cast<unsigned char>(byte) < 0x80U; }
+bool is_plain(char byte) { return byte >= ' ' && byte < '\x7F' && byte != '\\'; }
+
+/// By byte: whether it stands in JSON as it is. A table, since most bytes of a finding are asked.
+constexpr auto kPlainInJson = [] {
+  std::array<bool, 256> plain{};
+  for (std::size_t byte = ' '; byte < 0x7F; ++byte) plain[byte] = true;
+  for (const unsigned char byte : {'"', '\\', '<', '>'}) plain[byte] = false;
+  return plain;
+}();
+
+bool is_plain_in_json(char byte) { return kPlainInJson[static_cast<unsigned char>(byte)]; }
 
 void append_json_escape(std::string& out, char32_t code) {
   constexpr std::string_view kShort = "\b\f\n\r\t\"\\";
@@ -102,6 +121,8 @@ std::string printable(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
+    out += take_run(text, is_plain);
+    if (text.empty()) break;
     const Character next = next_character(text);
     if (next.size == 0) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[0]));
@@ -122,6 +143,8 @@ std::string printable(std::string_view text) {
 
 bool is_valid_utf8(std::string_view text) {
   while (!text.empty()) {
+    take_run(text, is_ascii);
+    if (text.empty()) break;
     const Character next = next_character(text);
     if (next.size == 0) return false;
     text.remove_prefix(next.size);
@@ -133,6 +156,8 @@ std::string valid_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
+    out += take_run(text, is_ascii);
+    if (text.empty()) break;
     const Character next = next_character(text);
     if (next.size == 0) {
       out += "\xEF\xBF\xBD";
@@ -148,10 +173,7 @@ std::string valid_utf8(std::string_view text) {
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
-    const auto end = std::find_if_not(text.begin(), text.end(), is_plain_in_json);
-    const auto plain = static_cast<std::size_t>(end - text.begin());
-    out += text.substr(0, plain);
-    text.remove_prefix(plain);
+    out += take_run(text, is_plain_in_json);
     if (text.empty()) break;
     const Character next = next_character(text);
     if (next.size == 0) {

@@ -55,7 +55,8 @@ void learn(Pipeline& pipeline, std::uint64_t owner, std::uint64_t behaviours) {
   fact.mutable_baseline()->set_complete(true);
   pipeline.on_fact(fact);
   for (std::uint64_t i = 0; i < behaviours; ++i) {
-    const Subject subject{.executable = fmt::format("/usr/bin/program-{}", i % 3)};
+    Subject subject;
+    subject.executable = fmt::format("/usr/bin/program-{}", i % 3);
     v1::BehaviourFact& one = *fact.mutable_behaviour();
     one.set_identity(identity);
     one.set_behaviour(owner << 32U | (i + 1));

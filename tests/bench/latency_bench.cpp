@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// latency_bench FINDINGS PROGRAM FOLDER: from an event to its finding, in instructions, as JSON
-// lines. Under QEMU's -icount only, where a nanosecond is an instruction.
+// latency_bench FINDINGS PROGRAM FOLDER [idle]: from an event to its finding, in instructions, as
+// JSON lines. Under QEMU's -icount only, where a nanosecond is an instruction.
 //
 // FINDINGS is a pipe that the agent writes its findings to, PROGRAM one that does nothing. Each
 // event is an exec of it under another name, which is novel. The time runs from the record's, which
-// the kernel half writes, to the moment at which a reader has the finding in its hands. The loads
-// connect to one new address after the other: idle without, half at half the rate of flood, flood
-// without a pause, in a process that is no more than an equal of the agent.
+// the kernel half writes, to the moment at which a reader has the finding in its hands. The load is
+// a process, no more than an equal of the agent, of which each listen(2) is an event: it calls it
+// without a pause (flood), or half as often (half).
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -20,10 +20,8 @@
 #include <thread>
 #include <vector>
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -39,6 +37,9 @@ using std::chrono::nanoseconds;
 using std::chrono::steady_clock;
 
 constexpr int kSamples = 200;
+constexpr int kSamplesUnderLoad =
+    60;  // emulated, a second of load takes ten; p99 is the worst then
+constexpr milliseconds kPauseUnderLoad{60};
 constexpr milliseconds kPause{350};       // between events; the agent is at rest again
 constexpr milliseconds kLastWait{5'000};  // for the findings that are still under way
 constexpr std::string_view kName = "latency-";
@@ -98,7 +99,7 @@ class Findings {
   std::string begun_;
 };
 
-/// A process that connects to a new address each time, as often as it may or `per_second` times.
+/// A process that listens again and again, as often as it may or `per_second` times.
 class Load {
  public:
   explicit Load(std::uint64_t per_second)
@@ -120,13 +121,10 @@ class Load {
 
  private:
   [[noreturn]] void work(std::uint64_t per_second) {
-    const int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     for (std::uint64_t i = 0;; ++i) {
-      sockaddr_in to{};
-      to.sin_family = AF_INET;
-      to.sin_port = htons(static_cast<std::uint16_t>(1 + i % 60'000));
-      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + static_cast<std::uint32_t>(i / 60'000));
-      (void)connect(socket_fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to));
+      const int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      if (listen(socket_fd, 1) != 0) _exit(1);
+      close(socket_fd);
       done_->fetch_add(1);
       if (per_second != 0 && i % 10 == 9)
         std::this_thread::sleep_for(nanoseconds(10'000'000'000 / per_second));
@@ -205,8 +203,9 @@ class Bench {
   int next_ = 0;
 };
 
-bool run(Bench& bench) {
+bool run(Bench& bench, bool idle_alone) {
   bool whole = bench.measure("idle");
+  if (idle_alone) return whole;
   double flood_rate = 0;
   {
     const Load load(0);
@@ -215,7 +214,7 @@ bool run(Bench& bench) {
   }
   const Load load(static_cast<std::uint64_t>(flood_rate / 2));
   whole = bench.measure("half") && whole;
-  fmt::print(stderr, "connects a second: flood {:.0f}, half {:.0f}\n", flood_rate,
+  fmt::print(stderr, "listens a second: flood {:.0f}, half {:.0f}\n", flood_rate,
              load.per_second());
   return whole;
 }
@@ -224,8 +223,9 @@ bool run(Bench& bench) {
 }  // namespace idtrail::bench
 
 int main(int argc, char** argv) {
-  if (argc != 4) return 2;
+  const bool idle_alone = argc == 5 && std::string_view(argv[4]) == "idle";
+  if (argc != 4 && !idle_alone) return 2;
   signal(SIGPIPE, SIG_IGN);
   idtrail::bench::Bench bench(argv[1], argv[2], argv[3]);
-  return idtrail::bench::run(bench) ? 0 : 1;
+  return idtrail::bench::run(bench, idle_alone) ? 0 : 1;
 }

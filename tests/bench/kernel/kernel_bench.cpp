@@ -154,7 +154,7 @@ void grow() {
   Figures small;
   double most = 0;
   for (const Crowd& size : kSizes) {
-    const Agent agent(volume, VOLUME_CREDENTIAL, true, size);
+    const Agent agent(volume, VOLUME_CREDENTIAL, true, false, size);
     measure_all(all);
     sleep(kAlertPasses);
     const Figures known = measure_all(all);
