@@ -99,7 +99,6 @@ void LiveAgent::drain() {
     feed(*fact);
     busy = true;
   }
-  hand_on();  // what was found does not wait for the housekeeping
   guard_.look(now);
   tick(now, busy);
   hand_on();

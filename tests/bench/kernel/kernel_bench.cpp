@@ -161,17 +161,18 @@ void grow() {
     inside = measure_all(all);
   }
   Figures small;
-  double most = 0;
+  Figures known;
   for (const Crowd& size : kSizes) {
     const Agent agent(volume, VOLUME_CREDENTIAL, true, false, size);
     measure_all(all);
     sleep(kAlertPasses);
-    const Figures known = measure_all(all);
+    known = measure_all(all);
     print_added(fmt::format("known.c{}.b{}", size.cgroups, size.behaviours), known, inside);
     if (small.empty()) small = known;
-    for (const auto& [name, one] : known) {
-      most = std::max(most, growth(small.at(name).figure, one.figure, inside.at(name).figure));
-    }
+  }
+  double most = 0;
+  for (const auto& [name, one] : known) {
+    most = std::max(most, growth(small.at(name).figure, one.figure, inside.at(name).figure));
   }
   print("kernel.growth.known.percent", "percent", {.median = most});
   enter_container(false);
