@@ -17,6 +17,7 @@
 #include "agent/guard.h"
 #include "agent/kernel/preflight.h"
 #include "agent/privileges.h"
+#include "agent/sources/cgroups.h"
 #include "agent/system_calls.h"
 
 #ifndef IDTRAIL_VERSION
@@ -155,6 +156,15 @@ std::chrono::microseconds cpu_time() {
                                                   std::chrono::nanoseconds(spent.tv_nsec));
 }
 
+std::vector<std::uint64_t> standing_cgroups(const std::string& root) {
+  std::vector<std::uint64_t> ids;
+  idtrail::walk_cgroups(root, [&](const auto& cgroup) {
+    ids.push_back(cgroup.id());
+    return true;
+  });
+  return ids;
+}
+
 int unpin(const Config& config) {
   if (auto removed = idtrail::Sensor::remove_pins(config.pins.string()); !removed) {
     std::cerr << "idtrail-agent: " << removed.error().message << "\n";
@@ -169,6 +179,7 @@ int watch(const Config& config, const Options& options) {
   idtrail::SensorOptions wanted;
   wanted.ring_bytes = static_cast<std::uint32_t>(config.ring_bytes);
   wanted.cgroup_root = config.cgroup_root.string();
+  wanted.standing = standing_cgroups;
   wanted.stacks = config.stacks;
   wanted.syscalls = config.syscalls;
   wanted.quota = {.urgent = static_cast<std::uint32_t>(config.quota_urgent),

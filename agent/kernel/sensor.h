@@ -97,6 +97,9 @@ struct SensorOptions {
   std::chrono::nanoseconds patience{0};  // how long what outlives us reports; 0: for ever
   std::uint32_t host_mntns = 0;  // inode of the host's mount namespace; 0: that of process 1
   std::string cgroup_root = "/sys/fs/cgroup";  // where cgroup file systems are mounted
+  /// Ids of the cgroups in the hierarchy mounted there: asked for when all is loaded, so that what
+  /// stands already has its own books from the first event on. Empty: none has.
+  std::function<std::vector<std::uint64_t>(const std::string& root)> standing{};
 };
 
 /// The kernel half, loaded and attached, and the reader's end of its rings.

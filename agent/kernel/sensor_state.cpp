@@ -213,6 +213,9 @@ Result<void> Sensor::State::begin(const SensorOptions& options) {
     // Before the first event goes on them.
     former.back().books([this](auto cgroup, const auto& /*row*/) { (void)open_books(cgroup); });
   }
+  if (options.standing) {
+    for (const std::uint64_t cgroup : options.standing(hierarchy.root)) (void)open_books(cgroup);
+  }
   const std::uint64_t now = boot_clock_ns();
   takeover.found = mine.epoch != 0;
   takeover.alive_boot_ns = mine.alive_boot_ns;

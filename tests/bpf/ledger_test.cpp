@@ -133,6 +133,20 @@ TEST(LedgerTest, KeepsBooksOfACgroupThatStoodBefore) {
   EXPECT_EQ(books->counts[EVENT_fork][OUTCOME_DELIVERED], 2U);
 }
 
+TEST(LedgerTest, OpensTheBooksOfWhatStandsBeforeTheFirstEvent) {
+  const Cgroup old("ledger-standing");
+  Sensor sensor = open_sensor({.only = {"fork"}, .standing = [&](const std::string& root) {
+                                 EXPECT_EQ(root, cgroup_root());
+                                 fork_in(old, 2);  // of which nobody hears
+                                 return std::vector{old.id()};
+                               }});
+  const auto books = books_of(sensor, old.id());
+  ASSERT_TRUE(books);
+  EXPECT_EQ(sum(books->counts[EVENT_fork]), 0U);
+  fork_in(old, 2);
+  EXPECT_EQ(books_of(sensor, old.id())->counts[EVENT_fork][OUTCOME_DELIVERED], 2U);
+}
+
 TEST(LedgerTest, BringsBothRingsInTheOrderOfTime) {
   Sensor sensor = open_sensor({.only = {"fork", "exec", "exit"}, .skip_tgid = 1});
   constexpr int kRuns = 30;
