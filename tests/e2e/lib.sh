@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Shared by the scripts that run in the guest: containerd, the agent and checks on what it says.
-# Needs BIN; gives $work (a tmpfs folder), start_agent, stop_agent, cli, rig, check.
+# Needs BIN (AGENT: another agent than the one there); gives $work (a tmpfs folder), start_agent, stop_agent, cli, rig, check.
 : "${BIN:?folder of idtrail-agent, idtrail and idtrail-rig}"
 work=$(mktemp -d /run/idtrail-test.XXXXXX)
 checks=0 failures=0 agent='' helpers=''
@@ -14,7 +14,7 @@ cleanup() {
   stop_agent TERM || true
   containerd_stop || true
   # What was written stays readable from outside the guest.
-  if [[ -d /out ]]; then cp "$work"/*.jsonl "$work"/*.json "$work"/agent.log /out/ 2>/dev/null || true; fi
+  if [[ -d /out ]]; then cp "$work"/*.jsonl "$work"/*.json "$work"/*.log /out/ 2>/dev/null || true; fi
   if ((status)) && [[ -s $work/agent.log ]]; then tail -n 40 "$work/agent.log" >&2; fi
   exit $status
 }
@@ -68,7 +68,7 @@ agent_up() {
   kill -0 "$agent" 2>/dev/null && cli coverage -o json >/dev/null 2>&1
 }
 start_agent() { # start_agent ARG...: waits until it answers
-  "$BIN/idtrail-agent" --config "$work/agent.yaml" "$@" >>"$work/agent.out" 2>>"$work/agent.log" &
+  "${AGENT:-$BIN/idtrail-agent}" --config "$work/agent.yaml" "$@" >>"$work/agent.out" 2>>"$work/agent.log" &
   agent=$!
   until_true 240 agent_up || { echo "the agent did not come up" >&2; return 1; }
 }
