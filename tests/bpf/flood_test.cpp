@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Floods. What happened is counted by the loads themselves, in memory that they share with the
-// test. IDTRAIL_FLOOD=full takes the sizes that are promised; by default they are a hundredth of
-// them, since an emulated machine needs some ten minutes for the whole.
+// test. IDTRAIL_FLOOD=full takes the sizes that are promised; by default they are a part of them,
+// since an emulated machine needs half an hour and more for the whole, most of it to start
+// programs.
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -54,6 +55,30 @@ class Tally {
   Done* done_;
 };
 
+/// Says every half minute how far the loads are: the whole takes many of them.
+class Progress {
+ public:
+  explicit Progress(Tally& tally) : tally_(tally) {}
+  void tell() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < next_) return;
+    next_ = now + std::chrono::seconds(30);
+    std::uint64_t opens = 0;
+    std::uint64_t connects = 0;
+    std::uint64_t execs = 0;
+    for (int i = 0; i < kContainers; ++i) {
+      opens += tally_[i].opens;
+      connects += tally_[i].connects;
+      execs += tally_[i].execs;
+    }
+    std::cout << opens << " opens, " << connects << " connects, " << execs << " execs" << std::endl;
+  }
+
+ private:
+  Tally& tally_;
+  std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::now();
+};
+
 /// A volume whose file is a credential, to a sensor that looks at reads.
 class Volume {
  public:
@@ -85,7 +110,7 @@ void connect_once(Done& done) {
 }
 
 void exec_once(const char* program, Done& done) {
-  const pid_t child = fork();
+  const pid_t child = vfork();  // to copy this process's memory would be most of the work
   if (child == 0) {
     execl(program, program, nullptr);
     _exit(127);
@@ -177,8 +202,10 @@ TEST(FloodTest, FiftyContainersAndASmallRingBalanceToTheUnit) {
     }));
   }
   Received received;
+  Progress progress(tally);
   for (std::size_t ended = 0; ended < loads.size();) {
     received.take(sensor);
+    progress.tell();
     if (waitpid(-1, nullptr, WNOHANG) > 0) ++ended;
     if (is_full()) std::this_thread::sleep_for(milliseconds(100));  // a reader that lags behind
   }
