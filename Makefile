@@ -15,7 +15,7 @@ export CTEST_PARALLEL_LEVEL ?= $(shell nproc)
 FILTER ?= .
 SOAK_SECONDS ?= 600
 
-.PHONY: help setup build dev run test unit unit-tests probe-tests flood churn soak asan tsan lint tidy fuzz vm bench clean
+.PHONY: help setup build dev run test unit unit-tests probe-tests flood churn stress soak asan tsan lint tidy fuzz vm bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -50,8 +50,11 @@ probe-tests: ## the probes' trigger tests that match FILTER, in Debian's kernel 
 flood: dev ## floods of the size that is promised: a million reads, 100 000 execs and connects
 	tests/vm/run --kernel $(KERNEL) --timeout 7200 -- "IDTRAIL_FLOOD=full build/dev/bin/tests/bpf_tests --gtest_filter='FloodTest.*'"
 
-churn: dev ## 1000 containers that live for a moment, by the real runtime
+churn: dev ## 1000 containers that live for a moment, by real runtimes
 	tests/vm/run --kernel $(KERNEL) --timeout 7200 -- "COUNT=1000 BIN=build/dev/bin tests/e2e/churn"
+
+stress: dev ## stress-ng's classes of stressors, one after the other, while the agent runs: hours where emulated
+	tests/vm/run --kernel $(KERNEL) --timeout 36000 -- "CLASSES='network filesystem os pipe scheduler security' BIN=build/dev/bin tests/e2e/stress"
 
 soak: dev ## the agent under steady load for SOAK_SECONDS (600): fails on growth and on loss
 	tests/vm/run --kernel $(KERNEL) --timeout $$(( $(SOAK_SECONDS) + 900 )) -- "DURATION=$(SOAK_SECONDS) BIN=build/dev/bin tests/e2e/soak"
