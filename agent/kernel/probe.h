@@ -61,8 +61,8 @@ class Probe {
   [[nodiscard]] std::string hook() const;
   /// Instructions that the verifier walked for the largest program.
   [[nodiscard]] std::uint32_t verified_insns() const { return verified_insns_; }
-  /// Runs its program of type iter, where it has one, over each entry of the map `flow_buckets`. False
-  /// where the kernel refused it.
+  /// Runs its program of type iter, where it has one, over each entry of the map `flow_buckets`.
+  /// False where the kernel refused it.
   [[nodiscard]] bool walk() const;
   /// True while every program hangs where it was attached.
   [[nodiscard]] bool stands() const;

@@ -2,7 +2,6 @@
 #include "core/common/text.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -69,31 +68,6 @@ std::string_view take_run(std::string_view& text, Is is) {
 
 bool is_ascii(char byte) { return static_cast<unsigned char>(byte) < 0x80U; }
 bool is_plain(char byte) { return byte >= ' ' && byte < '\x7F' && byte != '\\'; }
-
-/// By byte: whether it stands in JSON as it is. A table, since most bytes of a finding are asked.
-constexpr auto kPlainInJson = [] {
-  std::array<bool, 256> plain{};
-  for (std::size_t byte = ' '; byte < 0x7F; ++byte) plain[byte] = true;
-  for (const unsigned char byte : {'"', '\\', '<', '>'}) plain[byte] = false;
-  return plain;
-}();
-
-bool is_plain_in_json(char byte) { return kPlainInJson[static_cast<unsigned char>(byte)]; }
-
-void append_json_escape(std::string& out, char32_t code) {
-  constexpr std::string_view kShort = "\b\f\n\r\t\"\\";
-  const auto number = static_cast<std::uint32_t>(code);
-  const auto at = number < 0x80U ? kShort.find(static_cast<char>(number)) : std::string_view::npos;
-  if (at != std::string_view::npos) {
-    out += '\\';
-    out += "bfnrt\"\\"[at];
-  } else if (number < 0x10000U) {
-    out += fmt::format("\\u{:04x}", number);
-  } else {
-    const std::uint32_t pair = number - 0x10000U;
-    out += fmt::format("\\u{:04x}\\u{:04x}", 0xD800U + (pair >> 10U), 0xDC00U + (pair & 0x3FFU));
-  }
-}
 
 void append_escape(std::string& out, char32_t code) {
   switch (code) {
@@ -168,24 +142,6 @@ std::string valid_utf8(std::string_view text) {
     text.remove_prefix(next.size);
   }
   return out;
-}
-
-void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  while (!text.empty()) {
-    out += take_run(text, is_plain_in_json);
-    if (text.empty()) break;
-    const Character next = next_character(text);
-    if (next.size == 0) {
-      out += "\xEF\xBF\xBD";
-    } else if (next.code >= 0x80U && is_visible(next.code)) {
-      out += text.substr(0, next.size);
-    } else {
-      append_json_escape(out, next.code);
-    }
-    text.remove_prefix(std::max<std::size_t>(next.size, 1));
-  }
-  out += '"';
 }
 
 std::string shell_word(std::string_view text) {

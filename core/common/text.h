@@ -15,11 +15,6 @@ std::string printable(std::string_view text);
 std::string valid_utf8(std::string_view text);
 [[nodiscard]] bool is_valid_utf8(std::string_view text);
 
-/// Appends the text as a JSON string with its quotes. What printable() escapes is escaped here too,
-/// and < and >, so that a line is as safe on a terminal or a page; a byte of no character becomes
-/// U+FFFD.
-void append_json_string(std::string& out, std::string_view text);
-
 /// One word of a POSIX shell, quoted unless every byte is harmless. The caller makes sure that the
 /// word is no option (`--flag=WORD`, `kind/WORD`).
 std::string shell_word(std::string_view text);

@@ -191,7 +191,8 @@ TEST_F(LineageTest, WhatIsKnownOfALineageStaysInTheKernel) {
   constexpr std::uint64_t kRuns = 7;
   for (std::uint64_t i = 0; i < kRuns; ++i) run(target_, {"target"});
   EXPECT_TRUE(select(seen(), EVENT_exec).empty());
-  for (const auto& [place, key] : verdicts) EXPECT_EQ(sensor_.known().harvest(place, key).hits, kRuns);
+  for (const auto& [place, key] : verdicts)
+    EXPECT_EQ(sensor_.known().harvest(place, key).hits, kRuns);
 
   // The end of a process that user space heard of is sent: it waits for it.
   const std::string copy = folder_ / "copy";

@@ -5,6 +5,7 @@
 
 #include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "tests/detect/scene.h"
 
@@ -70,7 +71,7 @@ TEST(FindingJson, IsWhatProtobufMakesOfIt) {
   for (const v1::Finding& finding : {v1::Finding(), sample(), full}) {
     std::string line;
     ASSERT_TRUE(google::protobuf::util::MessageToJsonString(finding, &line, options).ok());
-    EXPECT_EQ(to_json_line(finding), line);
+    EXPECT_EQ(nlohmann::json::parse(to_json_line(finding)), nlohmann::json::parse(line));
   }
 }
 
@@ -99,7 +100,16 @@ TEST(FindingJson, StaysOnOneLineAndReplacesInvalidUtf8) {
   const std::string line = to_json_line(finding);
   EXPECT_EQ(line.find('\n'), std::string::npos);
   EXPECT_NE(line.find("a\\nb"), std::string::npos);
-  EXPECT_NE(line.find("\uFFFD!"), std::string::npos) << line;
+  EXPECT_NE(line.find("\\uFFFD!"), std::string::npos) << line;
+}
+
+TEST(FindingJson, ShowsNothingThatATerminalWouldTurnRound) {
+  v1::Finding finding;
+  finding.set_id("a\u202eb\x1b[2J");
+  for (const char byte : to_json_line(finding)) {
+    EXPECT_GE(byte, ' ');
+    EXPECT_LT(static_cast<unsigned char>(byte), 0x80U);
+  }
 }
 
 }  // namespace
