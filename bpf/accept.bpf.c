@@ -59,7 +59,7 @@ static __always_inline int emit_accept(const struct sock *sk, bool typed, int re
 	struct ends ends;
 	__u32 process;
 
-	if (!settings || from_agent() || result == -EAGAIN || result == -EINTR ||
+	if (!settings || is_agent(settings) || result == -EAGAIN || result == -EINTR ||
 	    result == -ERESTARTSYS || !is_inet(sk, typed))
 		return 0;
 	process = own_slot_now();

@@ -153,7 +153,7 @@ static __always_inline int emit_connect(const struct attempt tried)
 	if (!on_alert(behaviour.cgroup_id, now))
 		verdict = verdict_on(&behaviour, settings);
 	/* What is ours is never sent, hence never judged: it is told by now only. */
-	if (verdict != VERDICT_KNOWN && from_agent())
+	if (verdict != VERDICT_KNOWN && is_agent(settings))
 		return 0;
 	if (settings->follows_flows && begins_flow(&tried, &connect))
 		flow_begins(tried.sk, process, behaviour.cgroup_id, now, 0);

@@ -55,12 +55,13 @@ static __always_inline __u32 add_args(struct exec_event *out, __u32 used,
 	return size;
 }
 
-static __always_inline void add_flags(__u32 *flags, const struct task_struct *task,
+static __always_inline void add_flags(__u32 *flags, const struct control *settings,
+				      const struct task_struct *task,
 				      const struct linux_binprm *bprm)
 {
 	if (bprm->interp != bprm->filename)
 		*flags |= EXEC_SCRIPT;
-	if (in_host_mntns(task))
+	if (is_host_mntns(settings, task))
 		*flags |= EXEC_HOST_MNTNS;
 	if (TASK_READ(task, signal, tty))
 		*flags |= EXEC_TTY;
@@ -94,19 +95,24 @@ int BPF_PROG(exec_tp, struct task_struct *task, int old_pid, struct linux_binprm
 	const struct control *settings = control_of_agent();
 	__u32 first = 0;
 	struct exec_scratch *room = bpf_map_lookup_elem(&scratch, &first);
-	struct behaviour behaviour;
+	struct behaviour behaviour = { .kind = EVENT_exec };
+	const struct inode *inode;
+	const struct file *exe;
 	struct exec_event *out;
 	struct arrival arrival;
 	enum verdict verdict;
 
-	if (!room || !settings || from_agent())
+	if (!room || !settings || is_agent(settings))
 		return 0;
+	exe = TASK_READ(task, mm, exe_file);
+	inode = TASK_READ(exe, f_inode);
 	out = &room->event;
-	out->exec = (struct exec_payload){ .exe = exe_id(task) };
+	out->exec = (struct exec_payload){ .exe = file_id_of(inode, tasks_are_typed()) };
 	room->filename = (__u64)bprm->filename;
-	add_flags(&out->exec.flags, task, bprm);
-	add_file_flags(&out->exec.flags, TASK_READ(task, mm, exe_file));
-	behaviour_of(&behaviour, task, EVENT_exec, descend());
+	room->descent.of.cgroup_id = behaviour.cgroup_id = cgroup_id(task);
+	add_flags(&out->exec.flags, settings, task, bprm);
+	add_file_flags(&out->exec.flags, exe, inode);
+	behaviour.lineage = descend();
 	verdict = verdict_on(&behaviour, settings);
 	if (verdict == VERDICT_KNOWN)
 		return 0;

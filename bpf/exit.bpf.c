@@ -44,7 +44,7 @@ static __always_inline int emit_exit(void)
 	struct arrival arrival;
 	enum verdict verdict;
 
-	if (!settings || from_agent())
+	if (!settings || is_agent(settings))
 		return 0;
 	self = own_row(task);
 	verdict = verdict_on_end(task, self, settings);

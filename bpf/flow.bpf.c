@@ -167,8 +167,9 @@ static __always_inline int on_untyped_end(const struct sock *sk)
 	return on_end((struct ended){ .sk = sk, .tcp = (const void *)sk });
 }
 
-/* Not one that carried nothing since it was told last. The row is read as a whole first: the connection
- * may end meanwhile, and another's take its place. Not static: see process_slot(). */
+/* Not one that is young, or carried nothing since it was told last. All is read before it is looked
+ * whether it is the same still: the connection may end meanwhile, and another's take its place. Not
+ * static: see process_slot(). */
 __noinline int tell_going_on(__u32 slot)
 {
 	const struct flow_bucket *bucket = flow_bucket(slot / FLOW_WAYS);
@@ -184,13 +185,14 @@ __noinline int tell_going_on(__u32 slot)
 	place = &bucket->sockets[slot % FLOW_WAYS];
 	sk = (const void *)*place;
 	copy = *row;
-	barrier();
-	if (!sk || (const void *)*place != sk || row->boot_ns != copy.boot_ns ||
-	    bpf_ktime_get_boot_ns() - copy.boot_ns < YOUNG_NS ||
-	    BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
-		return 0; /* too young, or it ends at this moment */
+	if (!sk || bpf_ktime_get_boot_ns() - copy.boot_ns < YOUNG_NS)
+		return 0;
 	now = (struct ended){ .sk = sk, .tcp = (const void *)sk };
 	bytes = bytes_of(&now);
+	barrier();
+	if ((const void *)*place != sk || row->boot_ns != copy.boot_ns ||
+	    BPF_CORE_READ(sk, __sk_common.skc_state) == TCP_CLOSE)
+		return 0; /* it ends at this moment */
 	if (bytes.sent + bytes.received != copy.told_bytes &&
 	    emit_flow(&copy, &now, &bytes, FLOW_OPEN, VERDICT_SEND))
 		row->told_bytes = bytes.sent + bytes.received;

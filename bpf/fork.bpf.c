@@ -48,7 +48,7 @@ int BPF_PROG(fork_tp, struct task_struct *parent, struct task_struct *child)
 	enum verdict verdict;
 	__u64 child_cgroup;
 
-	if (child->pid != child->tgid || !settings || from_agent())
+	if (child->pid != child->tgid || !settings || is_agent(settings))
 		return 0;
 	child_cgroup = cgroup_id(child);
 	self = own_row_now();

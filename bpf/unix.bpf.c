@@ -149,7 +149,7 @@ static __always_inline int emit_unix(const struct attempt *tried, __u32 slot)
 	enum verdict verdict;
 	__u32 used;
 
-	if (!settings || from_agent() || tried->result == -EISCONN || tried->family != AF_UNIX ||
+	if (!settings || is_agent(settings) || tried->result == -EISCONN || tried->family != AF_UNIX ||
 	    tried->to_bytes <= (int)sizeof(tried->family))
 		return 0;
 	out = bpf_map_lookup_elem(&scratch, &slot);

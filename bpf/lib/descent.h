@@ -237,8 +237,9 @@ static __always_inline bool comes_to_top(const struct process *one, const struct
 	       (one->marks & PROCESS_HOST_MNTNS && !(exec_flags & EXEC_HOST_MNTNS));
 }
 
-/* The current process runs what is told of the exec so far: gives it the lineage that it has from now
- * on, and adds what there is to say of that. Returns the lineage. Not static: see process_slot(). */
+/* The current process runs what is told of the exec so far, in the cgroup that is told: gives it the
+ * lineage that it has from now on, and adds what there is to say of that. Returns the lineage. Not
+ * static: see process_slot(). */
 __noinline __u64 descend(void)
 {
 	const struct task_struct *task = current_task();
@@ -257,7 +258,6 @@ __noinline __u64 descend(void)
 	of = &room->descent.of;
 	exec = &room->event.exec;
 	of->what = of->alone = 0;
-	of->cgroup_id = cgroup_id(task);
 	of->exe[0] = exec->exe.inode;
 	of->exe[1] = (__u64)exec->exe.device << 32 | exec->exe.generation;
 	if (comes_to_top(&one, of, exec->flags))

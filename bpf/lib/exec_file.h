@@ -17,16 +17,16 @@ static __always_inline bool on_upper_layer(const struct inode *overlay_inode)
 	return upper;
 }
 
-static __always_inline bool has_no_name(const struct file *exe)
+static __always_inline bool has_no_name(const struct file *exe, const struct inode *inode)
 {
-	return !TASK_READ(exe, f_inode, i_nlink) || !TASK_READ(exe, f_path.dentry, d_hash.pprev);
+	return !TASK_READ(inode, i_nlink) || !TASK_READ(exe, f_path.dentry, d_hash.pprev);
 }
 
-/* `exe` was reached from a task. Into memory, not a register: the verifier would follow every mix of
+/* `exe` was reached from a task; `inode` is its. Into memory, not a register: the verifier would follow every mix of
  * flags through what comes next. */
-static __always_inline void add_file_flags(__u32 *flags, const struct file *exe)
+static __always_inline void add_file_flags(__u32 *flags, const struct file *exe,
+					   const struct inode *inode)
 {
-	const struct inode *inode = TASK_READ(exe, f_inode);
 	const struct super_block *sb = TASK_READ(inode, i_sb);
 	unsigned long magic = TASK_READ(sb, s_magic);
 
@@ -34,7 +34,7 @@ static __always_inline void add_file_flags(__u32 *flags, const struct file *exe)
 		*flags |= EXEC_MEMFD;
 		return;
 	}
-	if (has_no_name(exe))
+	if (has_no_name(exe, inode))
 		*flags |= EXEC_DELETED;
 	if (magic == TMPFS_MAGIC)
 		*flags |= EXEC_TMPFS;

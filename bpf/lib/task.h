@@ -29,11 +29,16 @@ static __always_inline const struct control *control_of_agent(void)
 	return bpf_map_lookup_elem(&control, &first);
 }
 
+static __always_inline bool is_agent(const struct control *settings)
+{
+	return settings->agent_tgid == (__u32)(bpf_get_current_pid_tgid() >> 32);
+}
+
 static __always_inline bool from_agent(void)
 {
 	const struct control *settings = control_of_agent();
 
-	return settings && settings->agent_tgid == (__u32)(bpf_get_current_pid_tgid() >> 32);
+	return settings && is_agent(settings);
 }
 
 static __always_inline __u64 start_boot_ns(const struct task_struct *task)
@@ -75,13 +80,6 @@ static __always_inline bool is_host_mntns(const struct control *settings,
 	__u32 host = settings->host_mntns;
 
 	return host && TASK_READ(task, nsproxy, mnt_ns, ns.inum) == host;
-}
-
-static __always_inline bool in_host_mntns(const struct task_struct *task)
-{
-	const struct control *settings = control_of_agent();
-
-	return settings && is_host_mntns(settings, task);
 }
 
 /* `typed` says of the inode what READ() wants to know. */

@@ -74,15 +74,36 @@ int connect_unix(const std::string& name) {
   return error;
 }
 
-/// A sensor that reports this very process, and a volume with two files.
+/// Sets every entry of every map with that name, as if a program had.
+template <typename Value, typename Set>
+void set_all(const std::string& name, std::size_t cpus, Set set) {
+  std::vector<Value> each(cpus);
+  const int found = for_each_map(name, [&](int map, const bpf_map_info& info) {
+    ASSERT_EQ(info.value_size, sizeof(Value));
+    for (std::uint32_t key = 0; key < info.max_entries; ++key) {
+      ASSERT_EQ(bpf_map_lookup_elem(map, &key, each.data()), 0);
+      for (Value& one : each) set(one);
+      ASSERT_EQ(bpf_map_update_elem(map, &key, each.data(), BPF_ANY), 0);
+    }
+  });
+  EXPECT_GT(found, 0);
+}
+
+/// A sensor that reports this very process, and a volume with two files. One sensor for all tests,
+/// since to load it takes seconds in an emulated machine: each takes back what it has made it know.
 class KnownTest : public testing::Test {
  protected:
-  void SetUp() override {
+  static void SetUpTestSuite() {
+    if (sensor_) return;
     auto opened = Sensor::open(
         {.only = {"cgroup", "mount", "credential", "connect", "unix", "accept", "flow"},
          .skip_tgid = 1});
     ASSERT_TRUE(opened) << opened.error().message;
     sensor_ = std::make_unique<Sensor>(std::move(*opened));
+  }
+  void SetUp() override {
+    ASSERT_TRUE(sensor_);
+    set_all<std::uint64_t>("alert", 1, [](std::uint64_t& until) { until = 0; });
     volume_ = std::make_unique<Tmpfs>(folder_ / "volume");
     write_file(token_, "secret");
     write_file(other_, "secret");
@@ -90,6 +111,9 @@ class KnownTest : public testing::Test {
     ASSERT_TRUE(sensor_->set_volume(device, VOLUME_CREDENTIAL, sensor_->volume_generation(device)));
     ASSERT_TRUE(sensor_->open_books(own_cgroup_id()));
     seen();
+  }
+  void TearDown() override {
+    for (const auto& [place, key] : known_) sensor_->known().erase(place, key);
   }
 
   Records seen() { return drain(*sensor_); }
@@ -113,6 +137,7 @@ class KnownTest : public testing::Test {
   void know(behaviour (*of)(const Record&), const Record& record) {
     key_ = sensor_->known().key_of(of(record));
     place_ = sensor_->known().insert(key_).place;
+    known_.emplace_back(place_, key_);
   }
   /// Known and not sent since the last call.
   std::uint64_t harvested() { return sensor_->known().harvest(place_, key_).hits; }
@@ -125,10 +150,11 @@ class KnownTest : public testing::Test {
   }
 
   Folder folder_;
-  std::unique_ptr<Sensor> sensor_;
+  inline static std::unique_ptr<Sensor> sensor_;
   std::unique_ptr<Tmpfs> volume_;
   std::string token_ = folder_ / "volume/token";
   std::string other_ = folder_ / "volume/other";
+  std::vector<std::pair<KnownTable::Place, std::uint64_t>> known_;
   std::uint64_t key_ = 0;
   KnownTable::Place place_ = 0;
 };
@@ -218,22 +244,14 @@ TEST_F(KnownTest, AKnownConnectIsSentAfterAReadThatWas) {
   EXPECT_EQ(select(seen(), EVENT_connect).size(), 1U) << "its cgroup is on the alert";
 }
 
-/// As if a program of each CPU were amid writing each memo of a key.
-void begin_memos() {
+/// As if a program of each CPU were amid writing each memo of a key, or had just done so.
+void write_memos(bool amid) {
   struct memo {
     behaviour of;
     std::uint64_t secret, key, version;
   };
-  std::vector<memo> each(static_cast<std::size_t>(libbpf_num_possible_cpus()));
-  const int found = for_each_map("memos", [&](int map, const bpf_map_info& info) {
-    ASSERT_EQ(info.value_size, sizeof(memo));
-    for (std::uint32_t key = 0; key < info.max_entries; ++key) {
-      ASSERT_EQ(bpf_map_lookup_elem(map, &key, each.data()), 0);
-      for (memo& one : each) one.version |= 1;
-      ASSERT_EQ(bpf_map_update_elem(map, &key, each.data(), BPF_ANY), 0);
-    }
-  });
-  EXPECT_GT(found, 0);
+  set_all<memo>("memos", static_cast<std::size_t>(libbpf_num_possible_cpus()),
+                [amid](memo& one) { one.version = amid ? 1 : 2; });
 }
 
 TEST_F(KnownTest, WhatComesAmidTheWritingOfAKeyIsSent) {
@@ -241,10 +259,11 @@ TEST_F(KnownTest, WhatComesAmidTheWritingOfAKeyIsSent) {
   const Records first = reads();
   ASSERT_EQ(first.size(), 1U);
   know(read_of, first[0]);
-  begin_memos();
+  write_memos(true);
   read(token_);
   read(other_);
   EXPECT_EQ(reads().size(), 2U);
+  write_memos(false);
 }
 
 TEST_F(KnownTest, AKnownUnixConnectIsCounted) {
@@ -290,7 +309,10 @@ class KnownConnectionTest : public KnownTest {
     ASSERT_EQ(listen(listener_, 4), 0);
     ASSERT_EQ(getsockname(listener_, reinterpret_cast<sockaddr*>(&at_), &size), 0);
   }
-  void TearDown() override { close(listener_); }
+  void TearDown() override {
+    close(listener_);
+    KnownTest::TearDown();
+  }
 
   void serve_one(std::size_t bytes = 0) {
     const int client = ::socket(AF_INET, SOCK_STREAM, 0);
