@@ -91,72 +91,71 @@ TEST(BehaviourOf, TheSourcePortIsNoneOfAConnect) {
   EXPECT_NE(behaviour_key(&*first, kSecret), behaviour_key(&*third, kSecret));
 }
 
+/// The keys of a record and of what differs from it.
+template <typename Payload>
+class Keys {
+ public:
+  explicit Keys(testing::Bytes one) : one_(std::move(one)) {}
+  template <typename Change>
+  void add(Change change) {
+    testing::Bytes other = one_;
+    change(*reinterpret_cast<Payload*>(other.data() + sizeof(event_header)));
+    const auto behaviour = behaviour_of(decoded(other));
+    ASSERT_TRUE(behaviour);
+    keys_.insert(behaviour_key(&*behaviour, kSecret));
+  }
+  [[nodiscard]] std::size_t size() const { return keys_.size(); }
+
+ private:
+  testing::Bytes one_;
+  std::set<std::uint64_t> keys_;
+};
+
 TEST(BehaviourOf, AUnixConnectIsItsNameFileAndResult) {
   const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3, .lineage = 8};
   const testing::Bytes one = testing::unix_record(act, {.path = "/bin/a"}, "/run/a", "/run/a");
-  std::set<std::uint64_t> keys;
-  const auto add = [&](auto change) {
-    testing::Bytes other = one;
-    change(*reinterpret_cast<unix_payload*>(other.data() + sizeof(event_header)));
-    const auto behaviour = behaviour_of(decoded(other));
-    ASSERT_TRUE(behaviour);
-    keys.insert(behaviour_key(&*behaviour, kSecret));
-  };
-  add([](unix_payload&) {});
-  add([](unix_payload& payload) { payload.exe.inode ^= 1; });  // the lineage says that
+  Keys<unix_payload> keys(one);
+  keys.add([](unix_payload&) {});
+  keys.add([](unix_payload& payload) { payload.exe.inode ^= 1; });  // the lineage says that
   EXPECT_EQ(keys.size(), 1U);
-  add([](unix_payload& payload) { payload.name_key ^= 1; });
-  add([](unix_payload& payload) { payload.file.inode ^= 1; });
-  add([](unix_payload& payload) { payload.file.device ^= 1; });
-  add([](unix_payload& payload) { payload.file.generation ^= 1; });
-  add([](unix_payload& payload) { payload.result = -13; });
-  add([](unix_payload& payload) { payload.type = 2; });
+  keys.add([](unix_payload& payload) { payload.name_key ^= 1; });
+  keys.add([](unix_payload& payload) { payload.file.inode ^= 1; });
+  keys.add([](unix_payload& payload) { payload.file.device ^= 1; });
+  keys.add([](unix_payload& payload) { payload.file.generation ^= 1; });
+  keys.add([](unix_payload& payload) { payload.result = -13; });
+  keys.add([](unix_payload& payload) { payload.type = 2; });
   EXPECT_EQ(keys.size(), 7U);
 }
 
 TEST(BehaviourOf, AnAcceptIsThePeerAndTheLocalPort) {
   const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3, .lineage = 8};
   const testing::Bytes one = testing::accept_record(act, {.path = "/bin/a"}, 8080);
-  std::set<std::uint64_t> keys;
-  const auto add = [&](auto change) {
-    testing::Bytes other = one;
-    change(*reinterpret_cast<socket_payload*>(other.data() + sizeof(event_header)));
-    const auto behaviour = behaviour_of(decoded(other));
-    ASSERT_TRUE(behaviour);
-    keys.insert(behaviour_key(&*behaviour, kSecret));
-  };
-  add([](socket_payload&) {});
-  add([](socket_payload& payload) { payload.peer_port ^= 1; });
+  Keys<socket_payload> keys(one);
+  keys.add([](socket_payload&) {});
+  keys.add([](socket_payload& payload) { payload.peer_port ^= 1; });
   EXPECT_EQ(keys.size(), 1U);
-  add([](socket_payload& payload) { payload.peer[3] ^= 1; });
-  add([](socket_payload& payload) { payload.local_port ^= 1; });
-  add([](socket_payload& payload) { payload.result = -24; });
+  keys.add([](socket_payload& payload) { payload.peer[3] ^= 1; });
+  keys.add([](socket_payload& payload) { payload.local_port ^= 1; });
+  keys.add([](socket_payload& payload) { payload.result = -24; });
   EXPECT_EQ(keys.size(), 4U);
 }
 
 TEST(BehaviourOf, AFlowIsItsPeerItsPortAndHowMuchWasSent) {
   const testing::Act act{.at = 5, .cgroup = 9, .tgid = 42, .start = 3, .lineage = 8};
   const testing::Bytes one = testing::flow_record(act, {.path = "/bin/a"}, 100, 1);
-  std::set<std::uint64_t> keys;
-  const auto add = [&](auto change) {
-    testing::Bytes other = one;
-    change(*reinterpret_cast<flow_payload*>(other.data() + sizeof(event_header)));
-    const auto behaviour = behaviour_of(decoded(other));
-    ASSERT_TRUE(behaviour);
-    keys.insert(behaviour_key(&*behaviour, kSecret));
-  };
-  add([](flow_payload&) {});
-  add([](flow_payload& payload) { payload.local_port ^= 1; });
-  add([](flow_payload& payload) { payload.bytes_sent = 4095; });
-  add([](flow_payload& payload) { payload.bytes_received = 1U << 30U; });
+  Keys<flow_payload> keys(one);
+  keys.add([](flow_payload&) {});
+  keys.add([](flow_payload& payload) { payload.local_port ^= 1; });
+  keys.add([](flow_payload& payload) { payload.bytes_sent = 4095; });
+  keys.add([](flow_payload& payload) { payload.bytes_received = 1U << 30U; });
   EXPECT_EQ(keys.size(), 1U);
-  add([](flow_payload& payload) { payload.bytes_sent = 4096; });
-  add([](flow_payload& payload) { payload.bytes_sent = 1ULL << 40U; });
-  add([](flow_payload& payload) { payload.peer_port ^= 1; });
-  add([](flow_payload& payload) { payload.peer[3] ^= 1; });
+  keys.add([](flow_payload& payload) { payload.bytes_sent = 4096; });
+  keys.add([](flow_payload& payload) { payload.bytes_sent = 1ULL << 40U; });
+  keys.add([](flow_payload& payload) { payload.peer_port ^= 1; });
+  keys.add([](flow_payload& payload) { payload.peer[3] ^= 1; });
   EXPECT_EQ(keys.size(), 5U);
-  add([](flow_payload& payload) { payload.flags = FLOW_ACCEPTED; });
-  add([](flow_payload& payload) { payload.flags = FLOW_ACCEPTED, payload.peer_port ^= 1; });
+  keys.add([](flow_payload& payload) { payload.flags = FLOW_ACCEPTED; });
+  keys.add([](flow_payload& payload) { payload.flags = FLOW_ACCEPTED, payload.peer_port ^= 1; });
   EXPECT_EQ(keys.size(), 6U) << "of one that was accepted the local port counts";
 }
 
