@@ -221,18 +221,21 @@ TEST_F(FlowTest, IsSilentOnAConnectThatNobodyAnswers) {
     const Listener listener("127.0.0.1", SOCK_STREAM);
     const Address to("127.0.0.1", listener.port());
     listen(listener.socket(), 0);
-    for (int i = 0; i < 4; ++i) {  // more than the queue takes
-      const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    for (int answered = 0; answered < 4; ++answered) {  // more than the queue takes
+      const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+      const timeval soon{.tv_sec = 0, .tv_usec = 200'000};
+      setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof(soon));
       if (connect(socket, to.get(), to.size) == 0) continue;
-      return errno == EINPROGRESS && close(socket) == 0 ? 0 : 1;
+      return errno == EINPROGRESS && close(socket) == 0 ? answered : 100;
     }
-    return 2;
+    return 101;
   });
-  EXPECT_EQ(child.status, 0);
-  for (const Record& record : flows(child.tgid, 2)) {
-    EXPECT_EQ(record.payload<flow_payload>().bytes_sent, 0U);
-  }
-  EXPECT_TRUE(select(seen(), EVENT_flow).empty());
+  const auto answered = static_cast<std::size_t>(WEXITSTATUS(child.status));
+  ASSERT_GT(answered, 0U);
+  ASSERT_LT(answered, 4U);
+  // It was closed before those that were answered.
+  EXPECT_EQ(flows(child.tgid, answered).size(), answered);
+  EXPECT_TRUE(select(seen(), EVENT_flow, child.tgid).empty());
 }
 
 TEST_F(FlowTest, EndsWithTheAssociationWhereTheSocketConnectsAnew) {
@@ -265,17 +268,9 @@ void add_claims(int to_each) {
     std::uint64_t sockets[8];
     std::int32_t claims[8];
   };
-  EXPECT_GT(for_each_map("flow_buckets",
-                         [&](int map, const bpf_map_info& info) {
-                           ASSERT_EQ(info.value_size, sizeof(bucket));
-                           bucket one{};
-                           for (std::uint32_t key = 0; key < info.max_entries; ++key) {
-                             ASSERT_EQ(bpf_map_lookup_elem(map, &key, &one), 0);
-                             for (std::int32_t& claim : one.claims) claim += to_each;
-                             ASSERT_EQ(bpf_map_update_elem(map, &key, &one, BPF_ANY), 0);
-                           }
-                         }),
-            0);
+  change_all<bucket>("flow_buckets", 1, [to_each](bucket& one) {
+    for (std::int32_t& claim : one.claims) claim += to_each;
+  });
 }
 
 TEST_F(FlowTest, WhereThereIsNoRoomItIsOnTheBooksAsDropped) {

@@ -74,36 +74,22 @@ int connect_unix(const std::string& name) {
   return error;
 }
 
-/// Sets every entry of every map with that name, as if a program had.
-template <typename Value, typename Set>
-void set_all(const std::string& name, std::size_t cpus, Set set) {
-  std::vector<Value> each(cpus);
-  const int found = for_each_map(name, [&](int map, const bpf_map_info& info) {
-    ASSERT_EQ(info.value_size, sizeof(Value));
-    for (std::uint32_t key = 0; key < info.max_entries; ++key) {
-      ASSERT_EQ(bpf_map_lookup_elem(map, &key, each.data()), 0);
-      for (Value& one : each) set(one);
-      ASSERT_EQ(bpf_map_update_elem(map, &key, each.data(), BPF_ANY), 0);
-    }
-  });
-  EXPECT_GT(found, 0);
-}
-
-/// A sensor that reports this very process, and a volume with two files. One sensor for all tests,
-/// since to load it takes seconds in an emulated machine: each takes back what it has made it know.
+/// A sensor that reports this very process, and a volume with two files. One sensor for all tests
+/// of a suite, since to load it takes seconds in an emulated machine: each takes back what it has
+/// made it know.
 class KnownTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    if (sensor_) return;
     auto opened = Sensor::open(
         {.only = {"cgroup", "mount", "credential", "connect", "unix", "accept", "flow"},
          .skip_tgid = 1});
     ASSERT_TRUE(opened) << opened.error().message;
     sensor_ = std::make_unique<Sensor>(std::move(*opened));
   }
+  static void TearDownTestSuite() { sensor_.reset(); }
   void SetUp() override {
     ASSERT_TRUE(sensor_);
-    set_all<std::uint64_t>("alert", 1, [](std::uint64_t& until) { until = 0; });
+    change_all<std::uint64_t>("alert", 1, [](std::uint64_t& until) { until = 0; });
     volume_ = std::make_unique<Tmpfs>(folder_ / "volume");
     write_file(token_, "secret");
     write_file(other_, "secret");
@@ -250,8 +236,8 @@ void write_memos(bool amid) {
     behaviour of;
     std::uint64_t secret, key, version;
   };
-  set_all<memo>("memos", static_cast<std::size_t>(libbpf_num_possible_cpus()),
-                [amid](memo& one) { one.version = amid ? 1 : 2; });
+  change_all<memo>("memos", static_cast<std::size_t>(libbpf_num_possible_cpus()),
+                   [amid](memo& one) { one.version = amid ? 1 : 2; });
 }
 
 TEST_F(KnownTest, WhatComesAmidTheWritingOfAKeyIsSent) {

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include <bpf/bpf.h>
+#include <gtest/gtest.h>
 #include <unistd.h>
 
 namespace idtrail::test {
@@ -24,6 +27,22 @@ int for_each_map(const std::string& name, Each each) {
     close(map);
   }
   return found;
+}
+
+/// Changes every entry of every array with that name, as if a program had; for one with values for
+/// each CPU, those of all `cpus`.
+template <typename Value, typename Change>
+void change_all(const std::string& name, std::size_t cpus, Change change) {
+  std::vector<Value> each(cpus);
+  const int found = for_each_map(name, [&](int map, const bpf_map_info& info) {
+    ASSERT_EQ(info.value_size, sizeof(Value));
+    for (std::uint32_t key = 0; key < info.max_entries; ++key) {
+      ASSERT_EQ(bpf_map_lookup_elem(map, &key, each.data()), 0);
+      for (Value& one : each) change(one);
+      ASSERT_EQ(bpf_map_update_elem(map, &key, each.data(), BPF_ANY), 0);
+    }
+  });
+  EXPECT_GT(found, 0);
 }
 
 }  // namespace idtrail::test

@@ -8,11 +8,13 @@
 #include <utility>
 
 #include <bpf/bpf.h>
+#include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/bpf/act.h"
 #include "tests/bpf/cgroup.h"
+#include "tests/bpf/maps_of.h"
 
 namespace idtrail::test {
 namespace {
@@ -193,14 +195,9 @@ TEST_F(SyscallsTest, TellsLaterWhatWasBeyondTheQuota) {
 class Sets {
  public:
   Sets() : words_(std::size_t{SYSCALL_ROWS} * SYSCALL_WORDS) {
-    for (__u32 id = 0; bpf_map_get_next_id(id, &id) == 0;) {
-      const int fd = bpf_map_get_fd_by_id(id);
-      bpf_map_info info{};
-      __u32 size = sizeof(info);
-      const bool found = bpf_obj_get_info_by_fd(fd, &info, &size) == 0 &&
-                         std::string_view(info.name) == "syscall_sets";
-      close(found ? std::exchange(fd_, fd) : fd);
-    }
+    for_each_map("syscall_sets", [this](int map, const bpf_map_info& /*info*/) {
+      close(std::exchange(fd_, fcntl(map, F_DUPFD_CLOEXEC, 0)));
+    });
     EXPECT_GE(fd_, 0);
   }
   ~Sets() { close(fd_); }
