@@ -23,14 +23,12 @@ struct ends {
 	__u16 protocol;
 };
 
-/* Not skc_num, which is zero once it has ended. */
 static __always_inline __u16 own_port(const struct sock *sk, bool typed)
 {
 	const struct tcp_sock *tcp = typed ? bpf_skc_to_tcp_sock((void *)sk) : NULL;
-	__be16 port = tcp ? tcp->inet_conn.icsk_inet.inet_sport :
-			    BPF_CORE_READ((const struct inet_sock *)sk, inet_sport);
 
-	return bpf_ntohs(port);
+	return tcp ? local_port(&tcp->inet_conn.icsk_inet, true) :
+		     local_port((const void *)sk, false);
 }
 
 static __always_inline struct ends ends_of_socket(const struct sock *sk, bool typed, int result)

@@ -55,10 +55,7 @@ static __always_inline bool was_established(const struct flow_row *row, const st
 
 static __always_inline __u16 own_port(const struct ended *end)
 {
-	const struct tcp_sock *tcp = end->tcp;
-
-	/* Not skc_num, which is zero before the end. */
-	return bpf_ntohs(READ(end->typed, tcp, inet_conn.icsk_inet.inet_sport));
+	return local_port(&end->tcp->inet_conn.icsk_inet, end->typed);
 }
 
 /* What was said to go on is ended by a record, which replaces the totals so far. */
@@ -82,7 +79,7 @@ static __always_inline enum verdict verdict_on_end(const struct flow_row *row,
 	if (row->flags & FLOW_ACCEPTED)
 		port = own_port(end);
 	flow_object(&behaviour, peer, port, family_of(sk, end->typed), row->flags, bytes->sent);
-	return verdict_of_flow(key_of(&behaviour, settings), bytes->sent, bytes->received);
+	return verdict_of(key_of(&behaviour, settings), bytes->sent, bytes->received);
 }
 
 static __always_inline void fill(struct flow_event *event, const struct flow_row *row,

@@ -31,12 +31,17 @@ static __always_inline void read_local_address(__u8 (*address)[16], const struct
 		BPF_CORE_READ_INTO(address, common, skc_v6_rcv_saddr);
 }
 
+/* Not skc_num, which is zero before the last change of state. */
+static __always_inline __u16 local_port(const struct inet_sock *inet, bool typed)
+{
+	return bpf_ntohs(READ(typed, inet, inet_sport));
+}
+
 static __always_inline void read_local(__u8 (*address)[16], __u16 *port, const struct sock *sk,
 				       bool typed)
 {
 	read_local_address(address, sk, typed);
-	/* Not skc_num, which is zero before the last change of state. */
-	*port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
+	*port = local_port((const void *)sk, false);
 }
 
 static __always_inline void read_peer(__u8 (*address)[16], __u16 *port, const struct sock *sk,

@@ -121,42 +121,21 @@ static __always_inline enum verdict use(__u64 *hits)
 	return sample ? VERDICT_SAMPLE : VERDICT_KNOWN;
 }
 
-static __always_inline struct known_bucket *known_bucket_of(__u64 key)
+/* Of what is only counted, so are its bytes: a connection's. Not static: see process_slot(). */
+__noinline int verdict_of(__u64 key, __u64 sent, __u64 received)
 {
 	__u32 index = (key >> 1) % KNOWN_BUCKETS;
-
-	return key ? bpf_map_lookup_elem(&known, &index) : NULL; /* 0 marks the places that are free */
-}
-
-/* Not static: see process_slot(). */
-__noinline int verdict_of(__u64 key)
-{
-	struct known_bucket *bucket = known_bucket_of(key);
-
-	if (!bucket)
-		return VERDICT_SEND;
-#pragma unroll
-	for (int way = 0; way < KNOWN_WAYS; way++) {
-		if (bucket->keys[way] == key)
-			return use(&bucket->uses[way]);
-	}
-	return VERDICT_SEND;
-}
-
-/* Of a connection that has ended: where it is only counted, so are its bytes. */
-__noinline int verdict_of_flow(__u64 key, __u64 sent, __u64 received)
-{
-	struct known_bucket *bucket = known_bucket_of(key);
+	struct known_bucket *bucket = bpf_map_lookup_elem(&known, &index);
 	enum verdict verdict;
 
-	if (!bucket)
+	if (!bucket || !key) /* 0 marks the places that are free */
 		return VERDICT_SEND;
 #pragma unroll
 	for (int way = 0; way < KNOWN_WAYS; way++) {
 		if (bucket->keys[way] != key)
 			continue;
 		verdict = use(&bucket->uses[way]);
-		if (verdict == VERDICT_KNOWN) {
+		if (verdict == VERDICT_KNOWN && sent | received) {
 			__sync_fetch_and_add(&bucket->bytes_sent[way], sent);
 			__sync_fetch_and_add(&bucket->bytes_received[way], received);
 		}
@@ -168,7 +147,7 @@ __noinline int verdict_of_flow(__u64 key, __u64 sent, __u64 received)
 static __always_inline enum verdict verdict_on(const struct behaviour *behaviour,
 					       const struct control *settings)
 {
-	return verdict_of(key_of(behaviour, settings));
+	return verdict_of(key_of(behaviour, settings), 0, 0);
 }
 
 /* What is not known comes to the door. `pair` as event_ask_quota() wants it. Reads of credentials say the
