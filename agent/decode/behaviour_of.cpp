@@ -2,8 +2,8 @@
 #include "agent/decode/behaviour_of.h"
 
 #include <array>
+#include <bit>
 #include <cstdint>
-#include <cstring>
 
 namespace idtrail {
 namespace {
@@ -12,13 +12,12 @@ file_id raw(const FileId& file) {
   return {.inode = file.inode, .device = file.device, .generation = file.generation};
 }
 
+using Words = std::array<__u64, 2>;
+
 /// To or from a peer.
 void add_peer(behaviour& to, const std::array<std::uint8_t, 16>& peer, std::uint16_t port,
               std::uint16_t family, std::uint16_t protocol, std::int32_t result) {
-  __u64 address[2];
-  static_assert(sizeof(address) == sizeof(peer));
-  std::memcpy(address, peer.data(), sizeof(address));
-  connect_object(&to, address, port, family, protocol, result);
+  connect_object(&to, std::bit_cast<Words>(peer).data(), port, family, protocol, result);
 }
 
 }  // namespace
@@ -51,11 +50,10 @@ std::optional<behaviour> behaviour_of(const Event& event) {
     return one;
   }
   if (const auto* flow = std::get_if<Flow>(&event.body)) {
-    __u64 peer[2];
-    std::memcpy(peer, flow->peer.data(), sizeof(peer));
     const bool accepted = (flow->flags & FLOW_ACCEPTED) != 0;
-    flow_object(&one, peer, accepted ? flow->local_port : flow->peer_port, flow->family,
-                flow->flags, flow->bytes_sent);
+    flow_object(&one, std::bit_cast<Words>(flow->peer).data(),
+                accepted ? flow->local_port : flow->peer_port, flow->family, flow->flags,
+                flow->bytes_sent);
     return one;
   }
   if (std::holds_alternative<Exec>(event.body) || std::holds_alternative<Exit>(event.body)) {

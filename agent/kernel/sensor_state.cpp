@@ -43,6 +43,8 @@ std::uint32_t container_cgroup_of(const CgroupHierarchy& hierarchy) {
   return hierarchy.controller == "pids" ? CGROUP_OF_PIDS : CGROUP_OF_MEMORY;
 }
 
+__u64 verdict_in(const device_row& row) { return __atomic_load_n(&row.verdict, __ATOMIC_RELAXED); }
+
 std::size_t page_bytes() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
 
 Result<KnownTable::Secret> new_secret() {
@@ -287,7 +289,7 @@ void Sensor::State::look_at_settings(std::vector<SensorDamage>& damages) const {
 }
 
 __u64 Sensor::State::verdict_on(std::uint32_t device) const {
-  return __atomic_load_n(&devices.as<device_row>()[device].verdict, __ATOMIC_RELAXED);
+  return verdict_in(devices.as<device_row>()[device]);
 }
 
 void Sensor::State::look_for_forged() {
@@ -295,8 +297,7 @@ void Sensor::State::look_for_forged() {
   forged.erase(forged.lower_bound(next_look), forged.lower_bound(end));
   const device_row* const rows = devices.as<device_row>();  // nearly all of them are empty
   for (std::uint32_t device = next_look; device < end; ++device) {
-    if (__atomic_load_n(&rows[device].verdict, __ATOMIC_RELAXED) == 0) continue;
-    if (!verdicts.contains(device)) forged.insert(device);
+    if (verdict_in(rows[device]) != 0 && !verdicts.contains(device)) forged.insert(device);
   }
   next_look = end % DEVICES_MAX;
 }
