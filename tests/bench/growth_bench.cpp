@@ -14,6 +14,7 @@
 
 #include "agent/pipeline.h"
 #include "core/model/refs.h"
+#include "tests/bench/result.h"
 #include "tests/unit/agent_facts.h"
 
 namespace idtrail::testing {
@@ -105,10 +106,8 @@ int measure(const Size& size) {
   for (const auto& one : held.baselines()) refused += one.overflow();
   if (refused != 0 || pipeline.coverage().counters().at("identities_without_baseline") != 0)
     return 1;
-  fmt::print(
-      R"({{"metric":"pipeline.mib.c{}.b{}","value":{:.1f},"unit":"MiB","kernel":"","spread":0,"command":"growth_bench"}})"
-      "\n",
-      size.containers, size.behaviours, grown);
+  bench::print_result(fmt::format("pipeline.mib.c{}.b{}", size.containers, size.behaviours), "MiB",
+                      grown, 0, "growth_bench");
   return 0;
 }
 

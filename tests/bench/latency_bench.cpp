@@ -25,9 +25,10 @@
 #include <poll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "tests/bench/result.h"
 
 namespace idtrail::bench {
 namespace {
@@ -149,13 +150,8 @@ void execute(const std::string& program) {
 }
 
 void print(const std::string& metric, std::int64_t value, std::int64_t spread) {
-  utsname kernel{};
-  uname(&kernel);
-  fmt::print(
-      R"({{"metric":"{}","value":{},"unit":"insn","kernel":"{}","spread":{},"command":"{}"}})"
-      "\n",
-      metric, value, kernel.release, spread,
-      "tests/vm/run --kernel 6.1 --icount -- BIN=build/bench/bin tests/bench/latency");
+  print_result(metric, "insn", static_cast<double>(value), static_cast<double>(spread),
+               "tests/vm/run --kernel 6.1 --icount -- BIN=build/bench/bin tests/bench/latency");
 }
 
 class Bench {

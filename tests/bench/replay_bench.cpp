@@ -82,12 +82,17 @@ std::uint64_t work(Tape& tape, const Workload& pod, std::uint64_t round, std::ui
   return 8;
 }
 
-Bytes make_recording(std::uint64_t events) {
-  Tape tape;
+std::vector<Workload> start_all(Tape& tape) {
   tape.fact(cgroup_fact(kRootCgroup, 0, "/"));
   tape.fact(cgroup_fact(kRuntimeCgroup, kRootCgroup, "/system.slice/containerd.service"));
   std::vector<Workload> pods;
   for (std::uint64_t i = 0; i < kPods; ++i) pods.push_back(start(tape, i));
+  return pods;
+}
+
+Bytes make_recording(std::uint64_t events) {
+  Tape tape;
+  const std::vector<Workload> pods = start_all(tape);
   std::uint64_t at = 2 * kSecond;
   std::uint64_t made = 0;
   for (std::uint64_t round = 0; made < events; ++round) {
@@ -99,10 +104,7 @@ Bytes make_recording(std::uint64_t events) {
 
 Bytes make_novel(std::uint64_t events) {
   Tape tape;
-  tape.fact(cgroup_fact(kRootCgroup, 0, "/"));
-  tape.fact(cgroup_fact(kRuntimeCgroup, kRootCgroup, "/system.slice/containerd.service"));
-  std::vector<Workload> pods;
-  for (std::uint64_t i = 0; i < kPods; ++i) pods.push_back(start(tape, i));
+  const std::vector<Workload> pods = start_all(tape);
   std::uint64_t at = 2 * kSecond;
   for (std::uint64_t i = 0; i < kPods; ++i) work(tape, pods[i], i, at);
   at += 100 * kSecond;  // learning is over

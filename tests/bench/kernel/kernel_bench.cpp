@@ -17,12 +17,12 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/personality.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "idtrail/control.h"
 #include "tests/bench/kernel/operations.h"
 #include "tests/bench/kernel/stage.h"
+#include "tests/bench/result.h"
 
 namespace idtrail::bench {
 namespace {
@@ -82,12 +82,7 @@ Figures measure_all(const std::vector<Operation>& all) {
 }
 
 void print(const std::string& metric, const char* unit, const Figure& figure) {
-  utsname kernel{};
-  uname(&kernel);
-  fmt::print(
-      R"({{"metric":"{}","value":{:.2f},"unit":"{}","kernel":"{}","spread":{:.2f},"command":"{}"}})"
-      "\n",
-      metric, figure.median, unit, kernel.release, figure.spread, kCommand);
+  print_result(metric, unit, figure.median, figure.spread, kCommand);
 }
 
 void print_added(const std::string& who, const Figures& with, const Figures& without) {
