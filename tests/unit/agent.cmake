@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 idtrail_unit_test(agent_decode_test SOURCES agent_behaviour_test.cpp agent_decoder_test.cpp agent_key_name_test.cpp
-  agent_network_name_test.cpp LIBS idtrail_decode)
+  agent_network_name_test.cpp agent_redact_test.cpp LIBS idtrail_decode)
 idtrail_unit_test(agent_identity_test
   SOURCES agent_cgroup_path_test.cpp agent_containers_test.cpp agent_entry_test.cpp
           agent_flat_map_test.cpp agent_descent_test.cpp agent_lineage_test.cpp agent_processes_test.cpp

@@ -5,7 +5,6 @@
 #include <sys/syscall.h>
 
 #include "agent/decode/decoder.h"
-#include "agent/decode/redact_record.h"
 #include "tests/unit/agent_records.h"
 
 namespace idtrail {
@@ -15,41 +14,10 @@ using testing::Act;
 using testing::Bytes;
 using testing::Program;
 
-std::vector<Bytes> one_of_each() {
-  const Act act{.at = 42, .cgroup = 9, .tgid = 7, .start = 3};
-  return {testing::cgroup_record(act, 5, 4, "/a/b"),
-          testing::mount_record(act, 77, MOUNT_NEW),
-          testing::exec_record(act, {.path = "/bin/sh", .args = std::string("sh\0-c\0id", 8)}),
-          testing::fork_record(act, {.tgid = 8, .start = 4}),
-          testing::exit_record(act, 256),
-          testing::credential_record(act, {.path = "/bin/cat"},
-                                     {.inode = 1, .device = 2, .generation = 0}, "token"),
-          testing::connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443),
-          testing::privilege_record(act, EVENT_setid),
-          testing::privilege_record(act, EVENT_capability),
-          testing::privilege_record(act, EVENT_namespace),
-          testing::privilege_record(act, EVENT_ptrace, "postgres"),
-          testing::privilege_record(act, EVENT_mounting, "place"),
-          testing::privilege_record(act, EVENT_bpf, "map"),
-          testing::privilege_record(act, EVENT_module, "dummy"),
-          testing::privilege_record(act, EVENT_memfd, "payload"),
-          testing::privilege_record(act, EVENT_io_uring),
-          testing::listen_record(act, {.path = "/bin/nc"}, 8080),
-          testing::accept_record(act, {.path = "/bin/nc"}, 8080),
-          testing::unix_record(act, {.path = "/bin/nc"}, "docker.sock", "/run/docker.sock"),
-          testing::flow_record(act, {.path = "/bin/nc"}, 10, 20),
-          testing::write_record(act, {.path = "/bin/sh"}, "/etc/cron.d/job"),
-          testing::name_record(act, EVENT_dns, "a.example", "\x01\x02\x03\x04"),
-          testing::name_record(act, EVENT_tls, "a.example"),
-          testing::name_record(act, EVENT_http, "GET /latest"),
-          testing::keyfile_record(act, {.path = "/bin/cat"}, "/root/.ssh/id_rsa"),
-          testing::syscall_record(act, 0)};
-}
-
 TEST(Decoder, ReadsTheHeaderOfEveryKind) {
   Counters counters;
   Decoder decoder(counters);
-  for (const Bytes& record : one_of_each()) {
+  for (const Bytes& record : testing::one_of_each()) {
     std::uint16_t kind = 0;
     std::memcpy(&kind, record.data() + offsetof(event_header, kind), sizeof(kind));
     const auto event = decoder.decode(record);
@@ -83,7 +51,7 @@ TEST(Decoder, TakesArgumentsThatWereCutBeforeTheirNul) {
 }
 
 TEST(Decoder, ReadsCredentialNames) {
-  const Bytes record = one_of_each()[5];
+  const Bytes record = testing::one_of_each()[5];
   Event event;
   ASSERT_EQ(decode_record(record, event), Refusal::kNone);
   const auto& read = std::get<CredentialRead>(event.body);
@@ -301,7 +269,7 @@ TEST(Decoder, RefusesAnAddressOfNoInternetFamily) {
 }
 
 TEST(Decoder, RefusesEveryPrefixOfEveryRecord) {
-  for (const Bytes& record : one_of_each()) {
+  for (const Bytes& record : testing::one_of_each()) {
     for (std::size_t size = 0; size < record.size(); ++size) {
       Bytes cut(record.begin(), record.begin() + static_cast<std::ptrdiff_t>(size));
       Event event;
@@ -342,94 +310,13 @@ TEST(Decoder, RefusesTextThatIsNotTerminatedOrHoldsANul) {
   Bytes inner = testing::cgroup_record({}, 5, 4, "/a/b");
   inner[inner.size() - 3] = std::byte{0};
   EXPECT_EQ(decode_record(inner, event), Refusal::kTail);
-  Bytes name = one_of_each()[5];
+  Bytes name = testing::one_of_each()[5];
   std::fill_n(name.begin() + sizeof(event_header) + offsetof(credential_payload, name),
               EVENT_NAME_MAX, std::byte{'n'});
   EXPECT_EQ(decode_record(name, event), Refusal::kTail);
   Bytes use = testing::privilege_record({}, EVENT_setid);
   std::fill_n(use.end() - EVENT_NAME_MAX, EVENT_NAME_MAX, std::byte{'n'});
   EXPECT_EQ(decode_record(use, event), Refusal::kTail);
-}
-
-std::string text_of(const Bytes& record) {
-  return {reinterpret_cast<const char*>(record.data()), record.size()};
-}
-
-TEST(RedactRecord, MasksSecretsInArgumentsAndKeepsTheRecordWhole) {
-  Redactor redactor;
-  Bytes record = testing::exec_record(
-      {}, {.path = "/usr/bin/curl",
-           .args = std::string("curl\0--password\0hunter2hunter2\0https://x", 40)});
-  const std::size_t size = record.size();
-  EXPECT_GT(redact_record(record, redactor), 0U);
-  EXPECT_EQ(record.size(), size);
-  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
-  Event event;
-  EXPECT_EQ(decode_record(record, event), Refusal::kNone);
-}
-
-TEST(RedactRecord, MasksSecretsInTheNameOfAPrivilege) {
-  Redactor redactor;
-  Bytes record = testing::privilege_record({}, EVENT_setid, "AKIAIOSFODNN7EXAMPLE");
-  EXPECT_GT(redact_record(record, redactor), 0U);
-  EXPECT_EQ(text_of(record).find("AKIAIOSFODNN7"), std::string::npos);
-  Event event;
-  EXPECT_EQ(decode_record(record, event), Refusal::kNone);
-}
-
-TEST(RedactRecord, MasksSecretsInSocketNames) {
-  Redactor redactor;
-  const std::string name = "/tmp/password=hunter2hunter2";
-  Bytes record = testing::unix_record({}, {.path = "/bin/nc"}, name, name);
-  EXPECT_GT(redact_record(record, redactor), 0U);
-  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
-}
-
-TEST(RedactRecord, MasksSecretsInAWrittenPath) {
-  Redactor redactor;
-  Bytes record =
-      testing::write_record({}, {.path = "/bin/sh"}, "/etc/cron.d/password=hunter2hunter2");
-  EXPECT_GT(redact_record(record, redactor), 0U);
-  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
-}
-
-TEST(RedactRecord, MasksSecretsInARequestLine) {
-  Redactor redactor;
-  Bytes record = testing::name_record({}, EVENT_http, "GET /token=AKIAIOSFODNN7EXAMPLE");
-  EXPECT_GT(redact_record(record, redactor), 0U);
-  EXPECT_EQ(text_of(record).find("AKIAIOSFODNN7"), std::string::npos);
-}
-
-TEST(RedactRecord, MasksSecretsInTheNameOfAKey) {
-  Redactor redactor;
-  Bytes record =
-      testing::keyfile_record({}, {.path = "/bin/cat"}, "/k/password=hunter2hunter2.key");
-  EXPECT_GT(redact_record(record, redactor), 0U);
-  EXPECT_EQ(text_of(record).find("hunter2"), std::string::npos);
-}
-
-TEST(RedactRecord, BlanksTheTextOfARecordThatIsRefusedAndKeepsItRefused) {
-  Redactor redactor;
-  for (const Bytes& good : one_of_each()) {
-    Bytes bad = good;
-    bad.push_back(std::byte{'!'});
-    bad.insert(bad.end(), 20, std::byte{'S'});
-    Event event;
-    const Refusal before = decode_record(bad, event);
-    (void)redact_record(bad, redactor);
-    EXPECT_EQ(decode_record(bad, event), before);
-    EXPECT_EQ(text_of(bad).find("SS"), std::string::npos);
-  }
-}
-
-TEST(RedactRecord, TakesAnyPrefix) {
-  Redactor redactor;
-  for (const Bytes& record : one_of_each()) {
-    for (std::size_t size = 0; size < record.size(); ++size) {
-      Bytes cut(record.begin(), record.begin() + static_cast<std::ptrdiff_t>(size));
-      EXPECT_EQ(redact_record(cut, redactor), 0U);
-    }
-  }
 }
 
 }  // namespace

@@ -287,4 +287,36 @@ inline Bytes name_record(const Act& act, std::uint16_t kind, std::string_view na
   return record(act, kind, payload, tail);
 }
 
+/// Of each kind that a probe writes.
+inline std::vector<Bytes> one_of_each() {
+  const Act act{.at = 42, .cgroup = 9, .tgid = 7, .start = 3};
+  return {cgroup_record(act, 5, 4, "/a/b"),
+          mount_record(act, 77, MOUNT_NEW),
+          exec_record(act, {.path = "/bin/sh", .args = std::string("sh\0-c\0id", 8)}),
+          fork_record(act, {.tgid = 8, .start = 4}),
+          exit_record(act, 256),
+          credential_record(act, {.path = "/bin/cat"}, {.inode = 1, .device = 2, .generation = 0},
+                            "token"),
+          connect_record(act, {.path = "/bin/curl"}, 0x0A000001, 443),
+          privilege_record(act, EVENT_setid),
+          privilege_record(act, EVENT_capability),
+          privilege_record(act, EVENT_namespace),
+          privilege_record(act, EVENT_ptrace, "postgres"),
+          privilege_record(act, EVENT_mounting, "place"),
+          privilege_record(act, EVENT_bpf, "map"),
+          privilege_record(act, EVENT_module, "dummy"),
+          privilege_record(act, EVENT_memfd, "payload"),
+          privilege_record(act, EVENT_io_uring),
+          listen_record(act, {.path = "/bin/nc"}, 8080),
+          accept_record(act, {.path = "/bin/nc"}, 8080),
+          unix_record(act, {.path = "/bin/nc"}, "docker.sock", "/run/docker.sock"),
+          flow_record(act, {.path = "/bin/nc"}, 10, 20),
+          write_record(act, {.path = "/bin/sh"}, "/etc/cron.d/job"),
+          name_record(act, EVENT_dns, "a.example", "\x01\x02\x03\x04"),
+          name_record(act, EVENT_tls, "a.example"),
+          name_record(act, EVENT_http, "GET /latest"),
+          keyfile_record(act, {.path = "/bin/cat"}, "/root/.ssh/id_rsa"),
+          syscall_record(act, 0)};
+}
+
 }  // namespace idtrail::testing
